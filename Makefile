@@ -1,0 +1,90 @@
+# Spate's front door. CMake holds the targets; this file holds the commands people type.
+SHELL := /bin/bash
+BUILD ?= build
+JOBS  ?= $(shell nproc)
+SETUP ?= 1
+T     ?=
+F     ?=
+S     ?= 60
+CMAKE_FLAGS ?=
+ARGS  ?=
+
+.DEFAULT_GOAL := all
+
+configure = cmake -S . -B $(1) -G Ninja $(CMAKE_FLAGS) $(2) > $(1).configure.log 2>&1 || { cat $(1).configure.log; exit 1; }
+need = @if [ "$(SETUP)" != 0 ]; then tools/setup $(1); fi
+
+all: ## build everything (release, LTO) into build/
+	$(call need,build)
+	@mkdir -p $(BUILD)
+	@$(call configure,$(BUILD),-DSPATE_TESTS=OFF)
+	@cmake --build $(BUILD) -j $(JOBS)
+
+run: all ## build and start a server on 127.0.0.1:8000 with an echo endpoint (ARGS=… for flags)
+	@exec $(BUILD)/spate --echo /echo $(ARGS)
+
+build-tests:
+	$(call need,build test)
+	@mkdir -p $(BUILD)
+	@$(call configure,$(BUILD),-DSPATE_TESTS=ON)
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build-tests ## build and run all tests (T=regex selects)
+	$(call need,clients)
+	@SETUP=$(SETUP) ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure $(CTEST_FLAGS) $(if $(T),-R '$(T)')
+
+asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call need,build test)
+	@mkdir -p build-asan
+	@$(call configure,build-asan,-DSPATE_TESTS=ON -DSPATE_SANITIZE=address$(comma)undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+	@cmake --build build-asan -j $(JOBS) --target unit_tests
+	@ctest --test-dir build-asan -j $(JOBS) --output-on-failure -L unit $(if $(T),-R '$(T)')
+comma := ,
+
+ubsan: asan ## the same run as asan: both sanitizers are on
+
+tsan: ## unit tests under ThreadSanitizer
+	$(call need,build test)
+	@mkdir -p build-tsan
+	@$(call configure,build-tsan,-DSPATE_TESTS=ON -DSPATE_SANITIZE=thread -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+	@cmake --build build-tsan -j $(JOBS) --target unit_tests
+	@ctest --test-dir build-tsan -j $(JOBS) --output-on-failure -L unit $(if $(T),-R '$(T)')
+
+fuzz: ## fuzz each target for S seconds (F=name for one)
+	$(call need,build fuzz)
+	@mkdir -p build-fuzz
+	@CXX=clang++ $(SHELL) -c '$(call configure,build-fuzz,-DSPATE_TESTS=OFF -DSPATE_FUZZ=ON -DSPATE_SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo)'
+	@cmake --build build-fuzz -j $(JOBS) --target fuzzers
+	@tools/fuzz build-fuzz/fuzz $(S) $(F)
+
+bench: build-tests ## micro-benchmarks of codec and core
+	@for b in $(BUILD)/bench/bench_*; do $$b $(ARGS) || exit 1; done
+
+conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
+	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')
+
+kill-series: build-tests ## workers killed, stopped and starved under load, a hundred times each
+	@for s in kill descriptors stop; do python3 tests/system/supervision.py $(BUILD)/spate $$s --rounds 100; done
+
+leak: build-tests ## memory after a million short connections
+	@$(BUILD)/tests/leak 1000000
+
+format: ## clang-format every source file
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+lint: ## formatting, include direction, clang-tidy
+	$(call need,build lint)
+	@git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror
+	@tools/check-includes
+	@clang-tidy --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-ignored-optimization-argument -p $(BUILD) --quiet $$(git ls-files 'codec/*.cc' 'core/*.cc' 'handlers/*.cc')
+
+install: all ## install to PREFIX (default /usr/local)
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+clean: ## remove every build tree
+	@rm -rf build build-*
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench conformance kill-series leak format lint install clean help
