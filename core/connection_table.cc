@@ -1,0 +1,251 @@
+// A connection's life: opened, woken, timed out, finished, buried. Receiving and sending have files
+// of their own (connection_receive.cc, connection_send.cc).
+#include "core/connection_table.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "core/sys.h"
+
+namespace spate::core {
+
+static_assert(static_cast<std::size_t>(CloseCause::aborted) + 1 == kCloseCauses);
+
+ConnectionTable::ConnectionTable(Reactor& reactor, const Options& options)
+    : reactor_(reactor),
+      options_(options),
+      metrics_(options.metrics),
+      sink_(reactor.add_sink(*this)),
+      leases_(options.max_lease_bytes) {
+  reactor.set_observer(*this);
+  metrics_->connections_limit.set(options_.max_connections);
+  metrics_->memory_limit.set(options_.max_memory);
+}
+
+ConnectionTable::~ConnectionTable() {
+  for_each([this](Connection& connection) { close(connection, CloseCause::aborted); });
+}
+
+bool ConnectionTable::open_ring() {
+  ring_ = MirrorRing::create("spate-read-ring", options_.read_ring_bytes);
+  return ring_.base() != nullptr;
+}
+
+Connection* ConnectionTable::open(const Link& link, Transport& transport, Protocol& protocol) {
+  if (count_ >= std::uint64_t{options_.max_connections} + kRefusalPlaces) return nullptr;
+  std::uint32_t slot;
+  if (!free_slots_.empty()) {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  } else {
+    if (used_slots_ == chunks_.size() * kChunkSlots) {
+      std::unique_ptr<Chunk> chunk(new (std::nothrow) Chunk);
+      if (!chunk) return nullptr;
+      chunks_.push_back(std::move(chunk));
+      memory_changed_ = true;
+    }
+    slot = used_slots_++;
+  }
+  Connection& connection = at(slot);
+  const std::uint32_t generation = connection.generation;
+  connection = Connection{};
+  connection.generation = generation;
+  connection.slot = slot;
+  connection.link = link;
+  connection.transport = &transport;
+  connection.protocol = &protocol;
+  connection.last_rx = now();
+  connection.stage = Stage::open;
+  connection.reading = true;
+  connection.interest = EPOLLIN;
+  if (link.fd >= 0 && reactor_.add(link.fd, EPOLLIN, handle_of(connection)) < 0) {
+    connection.stage = Stage::dead;
+    free_slots_.push_back(slot);
+    return nullptr;
+  }
+  metrics_->connections.set(++count_);
+  metrics_->opened.add();
+  with(connection, [&] { protocol.on_open(connection); });
+  return &connection;
+}
+
+void ConnectionTable::on_event(std::uint32_t slot, std::uint32_t generation, std::uint32_t events) {
+  if (slot >= used_slots_ || at(slot).generation != generation) {
+    metrics_->stale_events.add();
+    return;
+  }
+  Connection& connection = at(slot);
+  Connection* const outer = begin_turn(connection);
+  if ((events & EPOLLOUT) != 0 && connection.backlog != nullptr) flush_backlog(connection);
+  if (connection.live()) {
+    if ((events & EPOLLIN) != 0 && (connection.interest & EPOLLIN) != 0) {
+      connection.stage == Stage::open ? receive(connection) : discard(connection);
+    } else if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+      // Not being read, and gone in both directions: nothing that is queued can arrive.
+      close(connection, CloseCause::reset);
+    }
+  }
+  end_turn(connection, outer);
+}
+
+void ConnectionTable::on_wheel_timer(TimerNode& node) {
+  auto& connection = *reinterpret_cast<Connection*>(reinterpret_cast<std::byte*>(&node) -
+                                                    offsetof(Connection, timer));
+  if (connection.stage == Stage::lingering) return close(connection, CloseCause::finished);
+  Tick next = kNoDeadline;
+  if (connection.backlog != nullptr) {
+    const Tick stalled = now() - connection.backlog->progress;
+    if (stalled >= options_.write_timeout_ticks) {
+      metrics_->write_timeouts.add();
+      return close(connection, CloseCause::write_timeout);
+    }
+    next = now() + (options_.write_timeout_ticks - stalled);
+  }
+  Connection* const outer = begin_turn(connection);
+  if (connection.stage == Stage::open) {
+    const Tick wanted = connection.protocol->on_timer(connection, now());
+    if (wanted != kNoDeadline) arm(connection, wanted);
+  }
+  if (connection.live() && next != kNoDeadline) arm(connection, next);
+  end_turn(connection, outer);
+}
+
+void ConnectionTable::on_turn_end() {
+  // What is flushed may close connections and so queue output for others: they join the list.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    Connection& connection = at(dirty_[i]);
+    connection.dirty = false;
+    if (!connection.live()) continue;
+    if (connection.backlog != nullptr) flush_backlog(connection);
+    settle(connection);
+  }
+  dirty_.clear();
+  bury();
+  constexpr std::int64_t kTrimEveryNs = 1'000'000'000;
+  if (reactor_.now_ns() - last_trim_ns_ >= kTrimEveryNs) {
+    last_trim_ns_ = reactor_.now_ns();
+    leases_.trim();
+    memory_changed_ = true;
+  }
+  if (memory_changed_) publish_memory();
+}
+
+void ConnectionTable::arm(Connection& connection, Tick deadline) {
+  // One that died by what its protocol wrote may still be asked for: its node must stay out of the
+  // wheel, because its slot will be another's.
+  if (deadline == kNoDeadline || !connection.live()) return;
+  // Kept at the earlier of two: whoever wanted the later one is asked then, and arms again.
+  if (connection.timer.armed() && connection.timer.deadline - now() <= deadline - now()) return;
+  reactor_.wheel().arm(connection.timer, deadline);
+}
+
+void ConnectionTable::pause_reading(Connection& connection) {
+  if (connection.stage != Stage::open) return;
+  connection.reading = false;
+  mark_dirty(connection);
+}
+
+void ConnectionTable::resume_reading(Connection& connection) {
+  if (connection.stage != Stage::open || connection.reading) return;
+  connection.reading = true;
+  mark_dirty(connection);
+  connection.protocol->on_resumed(connection);
+}
+
+void ConnectionTable::finish(Connection& connection) {
+  if (connection.stage != Stage::open) return;
+  connection.stage = Stage::finishing;
+  connection.reading = true;  // to throw away
+  mark_dirty(connection);
+}
+
+void ConnectionTable::abort(Connection& connection, CloseCause cause) {
+  if (connection.live()) close(connection, cause);
+}
+
+Connection* ConnectionTable::begin_turn(Connection& connection) {
+  Connection* const outer = current_;
+  if (outer == nullptr) current_ = &connection;
+  return outer;
+}
+
+void ConnectionTable::end_turn(Connection& connection, Connection* outer) {
+  if (outer != nullptr) return;
+  if (connection.live()) {
+    if (piece_count_ > 0) flush_pieces(connection);
+    settle(connection);
+  }
+  drop_pieces();  // of a connection that died meanwhile
+  if (!connection.live() && connection.hold != nullptr) drop_hold(connection);
+  scratch_used_ = 0;
+  mid_frame_ = false;
+  current_ = nullptr;
+}
+
+// Brings a connection's stage and its registered interest in line with what the turn left.
+void ConnectionTable::settle(Connection& connection) {
+  if (connection.stage == Stage::finishing && connection.backlog == nullptr) {
+    if (connection.hold != nullptr) drop_hold(connection);
+    if (connection.peer_ended) return close(connection, CloseCause::finished);
+    connection.transport->shutdown_send(connection.link);
+    connection.stage = Stage::lingering;
+    reactor_.wheel().arm(connection.timer, now() + options_.linger_ticks);
+  }
+  update_interest(connection);
+}
+
+void ConnectionTable::update_interest(Connection& connection) {
+  std::uint32_t interest = 0;
+  const bool rests = connection.rests_on_backlog && connection.backlog != nullptr &&
+                     connection.stage == Stage::open;
+  if (connection.reading && !connection.peer_ended && !rests) interest |= EPOLLIN;
+  if (connection.backlog != nullptr) interest |= EPOLLOUT;
+  if (interest == connection.interest || !connection.live()) return;
+  connection.interest = static_cast<std::uint8_t>(interest);
+  if (connection.link.fd < 0) return;
+  if (reactor_.modify(connection.link.fd, interest, handle_of(connection)) < 0)
+    close(connection, CloseCause::reset);
+}
+
+void ConnectionTable::close(Connection& connection, CloseCause cause) {
+  connection.stage = Stage::dead;
+  connection.protocol->on_close(connection, cause);
+  // In its own turn, the protocol may be in the middle of the bytes that lie there.
+  if (connection.hold != nullptr && current_ != &connection) drop_hold(connection);
+  if (connection.backlog != nullptr) drop_backlog(connection);
+  reactor_.wheel().cancel(connection.timer);
+  connection.transport->close(connection.link);
+  ++connection.generation;  // events still in the batch are stale from here on
+  metrics_->connections.set(--count_);
+  metrics_->closed[static_cast<std::size_t>(cause)].add();
+  dead_.push_back(connection.slot);
+}
+
+void ConnectionTable::bury() {
+  free_slots_.insert(free_slots_.end(), dead_.begin(), dead_.end());
+  dead_.clear();
+}
+
+std::uint64_t ConnectionTable::memory_bytes() const {
+  return chunks_.size() * sizeof(Chunk) + holds_.bytes() + leases_.leased_bytes() +
+         backlogs_.bytes() + metrics_->outbox_bytes;
+}
+
+// At the end of a turn, so that what changes with every message costs nothing more.
+void ConnectionTable::publish_memory() {
+  memory_changed_ = false;
+  const auto set = [this](MemoryPurpose purpose, std::uint64_t bytes) {
+    metrics_->memory[static_cast<std::size_t>(purpose)].set(bytes);
+  };
+  set(MemoryPurpose::slots, chunks_.size() * sizeof(Chunk));
+  set(MemoryPurpose::half_messages, holds_.bytes());
+  set(MemoryPurpose::ring_leases, leases_.leased_bytes());
+  set(MemoryPurpose::warm_rings, leases_.warm_bytes());
+  set(MemoryPurpose::outbox_queues, backlogs_.bytes());
+  set(MemoryPurpose::read_ring, ring_.capacity());
+  metrics_->leases_loaned.set(leases_.leased());
+  metrics_->leases_warm.set(leases_.warm());
+}
+
+}  // namespace spate::core

@@ -1,0 +1,80 @@
+// Accepts connections from one listening socket, a bounded number a turn.
+//
+// A connection that cannot be served is refused, never left to spin the loop: over a limit it is
+// handed to the `refuse` protocol, which can say why; out of descriptors it is accepted into a
+// reserve and closed; where even that fails the listener rests for kRest.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "core/connection_table.h"
+#include "core/core_metrics.h"
+#include "core/precise_timer.h"
+#include "core/reactor.h"
+
+namespace spate::core {
+
+class Listener final : public EventSink {
+ public:
+  static constexpr int kMaxAcceptsPerTurn = 64;
+  static constexpr std::int64_t kRestNs = 100'000'000;
+
+  struct Options {
+    // Asked when there is no place or no descriptor for another connection. True: somebody else
+    // sees to them, and this listener has been stopped. False, or no function: they are refused
+    // here.
+    std::function<bool()> on_full{};
+    // Counts what is accepted, for whoever watches from outside.
+    std::atomic<std::uint64_t>* accepts = nullptr;
+    // Set on each accepted socket; 0 leaves the kernel's default.
+    int sndbuf = 0;
+    int rcvbuf = 0;
+    int user_timeout_ms = 0;  // TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged
+    ListenerMetrics* metrics = nullptr;  // null: of its own
+  };
+
+  // `fd` stays its creator's: it outlives this process. `welcome` serves accepted connections,
+  // `refuse` those over a limit.
+  Listener(Reactor& reactor, ConnectionTable& table, Transport& transport, Protocol& welcome,
+           Protocol& refuse, int fd, const Options& options);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // 0 or a negative errno.
+  int start();
+  // Stops accepting; the socket goes on to queue connections for whoever else polls it.
+  void stop();
+  // Once stopped, where it will not be needed soon: out of descriptors, it could not be had again.
+  void give_reserve_back();
+  bool started() const { return started_; }
+
+  void on_event(std::uint32_t index, std::uint32_t generation, std::uint32_t events) override;
+
+  const ListenerMetrics& counters() const { return *metrics_; }
+
+ private:
+  bool accept_one();
+  void admit(int fd);
+  bool handed_over();
+  bool refuse_for_descriptors();
+  void rest();
+
+  Reactor& reactor_;
+  ConnectionTable& table_;
+  Transport& transport_;
+  Protocol& welcome_;
+  Protocol& refuse_;
+  const int fd_;
+  const Options options_;
+  const MetricsOf<ListenerMetrics> metrics_;
+  const std::uint16_t sink_;
+  int reserve_ = -1;  // a descriptor to give up when there is none left
+  bool started_ = false;
+  bool resting_ = false;
+  PreciseTimer wake_;
+};
+
+}  // namespace spate::core

@@ -1,0 +1,111 @@
+#include "core/reactor.h"
+
+#include <algorithm>
+
+#include "core/sys.h"
+
+namespace spate::core {
+
+namespace {
+
+constexpr unsigned kIndexBits = 20;
+static_assert(1u << kIndexBits == kMaxIndex);
+
+std::uint64_t pack(Handle handle) {
+  return std::uint64_t{handle.generation} << 32 | std::uint64_t{handle.sink} << kIndexBits |
+         handle.index;
+}
+
+}  // namespace
+
+Reactor::Reactor(const Options& options)
+    : options_(options), metrics_(options.metrics), events_(options.max_events) {}
+
+Reactor::~Reactor() {
+  if (epoll_ >= 0) sys::close(epoll_);
+}
+
+int Reactor::open() {
+  epoll_ = sys::epoll_create();
+  start_ns_ = now_ns_ = sys::monotonic_ns();
+  return std::min(epoll_, 0);
+}
+
+std::uint16_t Reactor::add_sink(EventSink& sink) {
+  SPATE_CHECK(sinks_.size() < kMaxSinks);
+  sinks_.push_back(&sink);
+  return static_cast<std::uint16_t>(sinks_.size() - 1);
+}
+
+int Reactor::add(int fd, std::uint32_t events, Handle handle) {
+  return sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, events, pack(handle));
+}
+int Reactor::modify(int fd, std::uint32_t events, Handle handle) {
+  return sys::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, events, pack(handle));
+}
+int Reactor::remove(int fd) {
+  return sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+void Reactor::forget() {
+  sys::close(epoll_);
+  epoll_ = -1;
+}
+
+int Reactor::run() {
+  served_ns_ = sys::monotonic_ns();
+  while (!stopping_) {
+    if (const int error = wait_and_serve(kMaxSleepNs); error < 0) return error;
+  }
+  return 0;
+}
+
+int Reactor::turn(std::int64_t max_wait_ns) {
+  served_ns_ = sys::monotonic_ns();
+  return wait_and_serve(max_wait_ns);
+}
+
+// The clock is read twice a turn: when it wakes up and when all is served. What falls due in
+// between is the next turn's, which then does not wait.
+int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
+  int ready = sys::epoll_wait(epoll_, events_, wait_ns(max_wait_ns));
+  if (ready == -EINTR) ready = 0;
+  if (ready < 0) return ready;
+  now_ns_ = sys::monotonic_ns();
+  if (ready > 0) last_event_ns_ = now_ns_;
+  for (int i = 0; i < ready; ++i) {
+    const std::uint64_t data = events_[static_cast<std::size_t>(i)].data.u64;
+    const auto low = static_cast<std::uint32_t>(data);
+    sinks_[low >> kIndexBits]->on_event(low & ((1u << kIndexBits) - 1),
+                                        static_cast<std::uint32_t>(data >> 32),
+                                        events_[static_cast<std::size_t>(i)].events);
+  }
+  wheel_.advance(static_cast<Tick>((now_ns_ - start_ns_) / kTickNs),
+                 [this](TimerNode& node) { observer_->on_wheel_timer(node); });
+  if (precise_.next_deadline_ns() <= now_ns_) precise_.fire_due(now_ns_);
+  if (observer_ != nullptr) observer_->on_turn_end();
+  // One writer: no locked instruction is needed.
+  if (turn_word_ != nullptr)
+    turn_word_->store(turn_word_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  served_ns_ = sys::monotonic_ns();
+  metrics_->lag.observe(served_ns_ - now_ns_);
+  metrics_->events.add(static_cast<std::uint64_t>(ready));
+  return 0;
+}
+
+// Until the nearest deadline; zero while busy polling.
+std::int64_t Reactor::wait_ns(std::int64_t max_wait_ns) const {
+  if (options_.busy_poll_ns > 0 && served_ns_ - last_event_ns_ < options_.busy_poll_ns) return 0;
+  std::int64_t wait = max_wait_ns;
+  const Tick ticks = wheel_.ticks_to_next();
+  if (ticks < TimerWheel::kNever) {
+    // Counted from the tick that is now and not from the first: ticks wrap, nanoseconds do not.
+    const std::int64_t tick_begun = now_ns_ - (now_ns_ - start_ns_) % kTickNs;
+    wait = std::min(wait, tick_begun + std::int64_t{ticks} * kTickNs - served_ns_);
+  }
+  if (precise_.next_deadline_ns() != PreciseTimers::kNever)
+    wait = std::min(wait, precise_.next_deadline_ns() - served_ns_);
+  return std::max<std::int64_t>(wait, 0);
+}
+
+}  // namespace spate::core

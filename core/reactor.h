@@ -1,0 +1,118 @@
+// The event loop of one worker: raw epoll, level-triggered, one thread.
+//
+//   a turn:  wait -> dispatch the batch -> timers that are due -> end of turn (flush, bury the
+//   dead)
+//
+// What is ready is named by a Handle, not a pointer: sink (12 bits), index in it (20) and
+// generation (32). A sink that finds another generation at that index drops the event as stale.
+// Level-triggered with one recv a wake-up measured cheaper than edge-triggered, which needs a
+// second recv to see EAGAIN.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "core/base.h"
+#include "core/core_metrics.h"
+#include "core/precise_timer.h"
+#include "core/timer_wheel.h"
+
+namespace spate::core {
+
+// Receives the events of the descriptors registered under its number.
+class EventSink {
+ public:
+  virtual void on_event(std::uint32_t index, std::uint32_t generation, std::uint32_t events) = 0;
+
+ protected:
+  ~EventSink() = default;
+};
+
+// Called once a turn, after the batch and the timers; and for each wheel timer that is due.
+class TurnObserver {
+ public:
+  virtual void on_wheel_timer(TimerNode& node) = 0;
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnObserver() = default;
+};
+
+inline constexpr std::uint32_t kMaxIndex = 1u << 20;
+
+struct Handle {
+  std::uint16_t sink;   // < kMaxSinks
+  std::uint32_t index;  // < kMaxIndex
+  std::uint32_t generation;
+};
+
+class Reactor {
+ public:
+  static constexpr std::size_t kMaxSinks = 4096;  // a worker may cover every neighbour's listeners
+  // An idle loop turns this often, so that whoever watches it sees it alive.
+  static constexpr std::int64_t kMaxSleepNs = 1'000'000'000;
+
+  struct Options {
+    std::size_t max_events = 512;    // per epoll_wait
+    std::int64_t busy_poll_ns = 0;   // spin this long on a zero timeout before sleeping
+    LoopMetrics* metrics = nullptr;  // null: of its own
+  };
+
+  explicit Reactor(const Options& options);
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  // 0, or the negative errno with which the kernel refused an epoll instance.
+  int open();
+
+  std::uint16_t add_sink(EventSink& sink);
+  void set_observer(TurnObserver& observer) { observer_ = &observer; }
+
+  // Register, change and remove interest; 0 or a negative errno.
+  int add(int fd, std::uint32_t events, Handle handle);
+  int modify(int fd, std::uint32_t events, Handle handle);
+  int remove(int fd);
+
+  // When this turn woke up: monotonic time, in wheel ticks and nanoseconds.
+  Tick now() const { return wheel_.now(); }
+  std::int64_t now_ns() const { return now_ns_; }
+  TimerWheel& wheel() { return wheel_; }
+  PreciseTimers& precise() { return precise_; }
+
+  // Turns until stop() is called. Returns a negative errno when epoll itself fails.
+  int run();
+  // One turn, waiting at most `max_wait_ns`.
+  int turn(std::int64_t max_wait_ns);
+  void stop() { stopping_ = true; }
+  // In a forked child that will not use this loop: closes it, and leaves the parent's registrations
+  // alone.
+  void forget();
+  // Counts turns in `word`, for whoever watches this loop from outside.
+  void set_turn_word(std::atomic<std::uint64_t>& word) { turn_word_ = &word; }
+
+ private:
+  int wait_and_serve(std::int64_t max_wait_ns);
+  std::int64_t wait_ns(std::int64_t max_wait_ns) const;
+
+  const Options options_;
+  const MetricsOf<LoopMetrics> metrics_;
+  int epoll_ = -1;
+  std::vector<epoll_event> events_;
+  std::vector<EventSink*> sinks_;
+  TurnObserver* observer_ = nullptr;
+  TimerWheel wheel_;
+  PreciseTimers precise_;
+  std::int64_t start_ns_ = 0;  // of the wheel's tick 0
+  std::int64_t now_ns_ = 0;
+  std::int64_t served_ns_ = 0;  // when the last turn ended
+  std::int64_t last_event_ns_ = 0;
+  std::atomic<std::uint64_t>* turn_word_ = nullptr;
+  bool stopping_ = false;
+};
+
+}  // namespace spate::core
