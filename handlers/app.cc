@@ -1,0 +1,132 @@
+#include "handlers/app.h"
+
+#include <cstring>
+#include <string>
+
+#include "core/listen_socket.h"
+#include "core/log.h"
+#include "core/process.h"
+#include "core/supervisor.h"
+#include "core/sys.h"
+#include "handlers/echo.h"
+#include "handlers/http/health.h"
+#include "handlers/http/metrics.h"
+#include "handlers/server_metrics.h"
+#include "handlers/settings.h"
+#include "handlers/worker.h"
+
+extern char** environ;
+
+namespace spate::handlers {
+
+namespace log = core::log;
+
+Registry server_modules() {
+  Registry registry;
+  registry.add(health_module());
+  registry.add(metrics_module());
+  registry.add(echo_module());
+  return registry;
+}
+
+namespace {
+
+// Every listening socket of every slot; what is wrong with the first that cannot be had.
+core::Result<SlotSockets> open_sockets(const Settings& settings, std::uint32_t workers) {
+  SlotSockets sockets(workers);
+  const core::ListenOptions options{
+      .backlog = settings.backlog, .defer_accept_seconds = static_cast<int>(settings.defer_accept)};
+  const auto open = [&](core::Address address, bool internal) -> core::Result<bool> {
+    if (const auto claimed = core::claim_address(address); !claimed)
+      return core::Failure{claimed.error() + (internal ? " (--internal-listen)" : " (--listen)")};
+    for (auto& slot : sockets) {
+      const auto fd = core::listen_at(address, options);
+      if (!fd) return core::Failure{fd.error()};
+      slot.push_back({*fd, internal});
+    }
+    log::info(internal ? "internal listener on {address}" : "listening on {address}",
+              {{"address", core::format_address(address)}});
+    return true;
+  };
+  for (const core::Address& address : settings.listen_addresses())
+    if (const auto done = open(address, false); !done) return core::Failure{done.error()};
+  if (!settings.internal_listen.empty()) {
+    const auto address = core::parse_address(settings.internal_listen);
+    if (const auto done = open(*address, true); !done) return core::Failure{done.error()};
+  }
+  return sockets;
+}
+
+int fail(std::string_view why) {
+  log::error(why);
+  log::flush(1000);
+  return 1;
+}
+
+std::uint32_t worker_count(const Settings& settings) {
+  return settings.workers > 0 ? static_cast<std::uint32_t>(settings.workers)
+                              : core::sys::cpu_count();
+}
+
+int serve(const Settings& settings, const Registry& registry) {
+  const std::uint32_t workers = worker_count(settings);
+  const auto sockets = open_sockets(settings, workers);
+  if (!sockets) return fail(sockets.error());
+  core::PidFile pid_file;
+  if (!settings.pid_file.empty())
+    if (const auto written = pid_file.write(settings.pid_file); !written)
+      return fail("--pid-file: " + written.error());
+  if (!settings.user.empty())
+    if (const int error = core::sys::become_user(settings.user.c_str()); error < 0)
+      return fail("cannot become " + settings.user +
+                  " (--user): " + (error == -ENOENT ? "no such user" : std::strerror(-error)));
+  core::Slots slots;
+  int error = slots.create(workers);
+  ServerMetrics metrics(registry, slots);
+  if (error == 0) error = metrics.create();
+  if (error < 0) return fail(std::string("cannot create shared memory: ") + std::strerror(-error));
+
+  std::vector<std::vector<int>> descriptors(workers);
+  for (std::uint32_t i = 0; i < workers; ++i)
+    for (const ListenSocket& socket : (*sockets)[i]) descriptors[i].push_back(socket.fd);
+  constexpr std::int64_t kMs = 1'000'000;
+  const std::int64_t leave_ms = std::int64_t{settings.drain_delay_ms} +
+                                std::int64_t{settings.drain_seconds} * 1000 +
+                                settings.close_timeout_ms + 2000;
+  core::Supervisor supervisor({.stall_ns = settings.stall_ms * kMs,
+                               .leave_ns = leave_ms * kMs,
+                               .work =
+                                   [&](const core::Birth& birth) {
+                                     Worker worker(settings, registry, slots, metrics, *sockets,
+                                                   birth);
+                                     return worker.run();
+                                   },
+                               .on_gone = [&](std::uint32_t slot) { metrics.on_worker_gone(slot); },
+                               .slot_metrics = &metrics.instance().of(metrics.core().slots),
+                               .process_metrics = &metrics.master_process()},
+                              slots, std::move(descriptors));
+  const int code = supervisor.run();
+  log::flush(1000);
+  return code;
+}
+
+}  // namespace
+
+int run(int argc, char** argv, const Registry& registry) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  core::prepare_process_title(argc, argv);
+  Settings settings;
+  SettingTable table(spate_program());
+  add_settings(table, settings);
+  for (const auto& module : registry.modules()) module->add_settings(table);
+  const Outcome outcome = table.parse(arguments, environ);
+  if (!outcome.run()) return outcome.finish();
+
+  log::init(settings.log_level, settings.log_format);
+  log::set_process("master");
+  for (const std::string& difference : table.differences()) log::info(difference);
+  core::set_process_title("spate: master");
+  return serve(settings, registry);
+}
+
+}  // namespace spate::handlers

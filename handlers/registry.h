@@ -1,0 +1,59 @@
+// The only list of endpoints. A module brings its settings and, in each worker, its endpoints; the
+// server itself is a handful of them, and a program of one's own adds more:
+//
+//   Registry registry = server_modules();
+//   registry.add(std::make_unique<Chat>());
+//   return run(argc, argv, registry);
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/metric_pages.h"
+#include "core/metric_table.h"
+#include "handlers/routes.h"
+#include "handlers/setting_table.h"
+#include "handlers/settings.h"
+
+namespace spate::handlers {
+
+// What endpoints may ask about the worker they are in.
+struct WorkerStatus {
+  bool ready = true;  // new clients are welcome
+};
+
+class ServerMetrics;
+
+// Where a module puts its endpoints, and what they may use.
+struct Mounts {
+  Routes& clients;    // on the public listeners
+  Routes& operators;  // on the internal one
+  const Settings& settings;
+  const WorkerStatus& status;
+  core::MetricView counters;  // this worker's: counters.of(group) is where the module counts
+  const ServerMetrics& metrics;
+};
+
+class Module {
+ public:
+  virtual ~Module() = default;
+  // In the master, before the configuration is read. The variables bound here are the module's.
+  virtual void add_settings(SettingTable&) {}
+  // In the master, when the settings are known and before shared memory is made. The groups belong
+  // to the module; it finds them again in mount().
+  virtual void add_metrics(core::MetricTable&) {}
+  // In each worker, after fork.
+  virtual void mount(const Mounts& mounts) = 0;
+};
+
+class Registry {
+ public:
+  void add(std::unique_ptr<Module> module) { modules_.push_back(std::move(module)); }
+  const std::vector<std::unique_ptr<Module>>& modules() const { return modules_; }
+
+ private:
+  std::vector<std::unique_ptr<Module>> modules_;
+};
+
+}  // namespace spate::handlers

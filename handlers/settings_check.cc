@@ -1,0 +1,114 @@
+#include "handlers/settings_check.h"
+
+#include <unistd.h>
+
+#include <bit>
+
+namespace spate::handlers {
+namespace {
+
+constexpr std::string_view kTokenSymbols = "!#$%&'*+-.^_`|~";
+
+bool alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+using Found = std::optional<Complaint>;
+
+Found check_listeners(const Settings& s) {
+  if (s.listen.empty()) return Complaint{"listen", "no address; write at least one"};
+  const std::vector<core::Address> addresses = s.listen_addresses();
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    for (std::size_t j = i + 1; j < addresses.size(); ++j) {
+      if (core::overlaps(addresses[i], addresses[j]))
+        return Complaint{"listen", s.listen[i] + " and " + s.listen[j] +
+                                       " cannot both be bound; keep one, or change a port"};
+    }
+    if (s.internal_listen.empty()) continue;
+    if (core::overlaps(addresses[i], core::parse_address(s.internal_listen).value()))
+      return Complaint{"internal-listen", "clashes with the public listener " + s.listen[i] +
+                                              "; give it a port of its own"};
+  }
+  return {};
+}
+
+Found check_sizes(const SettingTable& table, const Settings& s) {
+  if (s.outbox_bytes < s.max_message_bytes)
+    return Complaint{"outbox-bytes", "smaller than " + table.describe("max-message-bytes") +
+                                         ", so that no such message could be sent; raise it"};
+  if (s.max_memory == 0) return {};
+  for (const auto& [name, bytes] :
+       {std::pair{"max-message-bytes", s.max_message_bytes},
+        std::pair{"outbox-bytes", s.outbox_bytes}, std::pair{"read-ring-bytes", s.read_ring_bytes}})
+    if (bytes > s.max_memory)
+      return Complaint{name, "larger than " + table.describe("max-memory") +
+                                 " as a whole; lower it, or raise that"};
+  return {};
+}
+
+Found check_timeouts(const SettingTable& table, const Settings& s) {
+  // A second ping must not go out while the first may still be answered.
+  if (s.ping_interval_ms != 0 && s.pong_timeout_ms > s.ping_interval_ms)
+    return Complaint{"pong-timeout-ms", "longer than " + table.describe("ping-interval-ms") +
+                                            "; lower it, or raise that"};
+  // An idle worker's loop turns once a second.
+  if (s.stall_ms != 0 && s.stall_ms < 2'000)
+    return Complaint{"stall-ms",
+                     "an idle worker turns once a second; write 0 for never, or at least 2000"};
+  return {};
+}
+
+Found check_ring(const Settings& s) {
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  if (!std::has_single_bit(s.read_ring_bytes) || s.read_ring_bytes % page != 0)
+    return Complaint{"read-ring-bytes",
+                     "not a power of two and a multiple of the page size (" + std::to_string(page) +
+                         "); write " +
+                         format_bytes(std::max(page, std::bit_ceil(s.read_ring_bytes)))};
+  return {};
+}
+
+}  // namespace
+
+std::string check_address(std::string_view text) {
+  const core::Result<core::Address> address = core::parse_address(text);
+  return address ? "" : address.error();
+}
+
+std::string check_path(std::string_view text) {
+  if (!text.starts_with('/')) return "not a path; write one that starts with /";
+  for (const char c : text) {
+    if (c == '?' || c == '#')
+      return "a path alone; leave out what follows the " + std::string(1, c);
+    if (c <= ' ' || c > '~') return "has a byte that no request path has; write it percent-encoded";
+  }
+  return {};
+}
+
+std::string check_origin(std::string_view text) {
+  if (text == "*" || text == "null") return {};
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos)
+    return "no origin; write SCHEME://HOST, such as https://*.example.com, or * for any";
+  for (const char c : text)
+    if (c <= ' ' || c > '~') return "has a byte that no origin has; write the host in ASCII";
+  if (text.find('/', scheme + 3) != std::string_view::npos)
+    return "an origin has no path; leave out what follows the host and port";
+  return text.size() == scheme + 3 ? "no host; write SCHEME://HOST" : "";
+}
+
+std::string check_token(std::string_view text) {
+  for (const char c : text)
+    if (!alphanumeric(c) && kTokenSymbols.find(c) == std::string_view::npos)
+      return "not a token; write letters, digits and " + std::string(kTokenSymbols) + " only";
+  return {};
+}
+
+void add_settings_checks(SettingTable& table, const Settings& settings) {
+  table.add_check([&settings] { return check_listeners(settings); });
+  table.add_check([&table, &settings] { return check_sizes(table, settings); });
+  table.add_check([&table, &settings] { return check_timeouts(table, settings); });
+  table.add_check([&settings] { return check_ring(settings); });
+}
+
+}  // namespace spate::handlers

@@ -1,0 +1,298 @@
+#include "handlers/worker.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "core/log.h"
+#include "core/process.h"
+#include "core/sys.h"
+
+namespace spate::handlers {
+
+namespace {
+
+using core::WorkerState;
+
+// Descriptors that are not connections: epoll, listeners, logs, what libraries open.
+constexpr std::uint64_t kSpareDescriptors = 64;
+// How long bytes may stay unacknowledged before the kernel gives a peer up (TCP_USER_TIMEOUT): one
+// that vanished without a word would else hold its connection for a quarter of an hour.
+constexpr int kUserTimeoutMs = 30'000;
+constexpr std::int64_t kLeaveStepNs = 50'000'000;
+constexpr std::int64_t kRoomCheckNs = 100'000'000;
+constexpr std::int64_t kTickNs = 1'000'000'000;
+
+// What the ear hears, by event index.
+constexpr std::uint32_t kOrders = 0;
+constexpr std::uint32_t kLifeline = 1;
+
+std::uint32_t connection_limit(const Settings& settings, const SlotSockets& sockets) {
+  std::uint64_t spare = kSpareDescriptors;
+  for (const auto& slot : sockets) spare += slot.size() + 1;
+  const std::uint64_t limit = core::sys::descriptor_limit();
+  const std::uint64_t possible = limit > 2 * spare ? limit - spare : limit;
+  const std::uint64_t wanted = settings.max_connections != 0 ? settings.max_connections : possible;
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(wanted, core::kMaxIndex - core::ConnectionTable::kRefusalPlaces));
+}
+
+core::Reactor::Options reactor_options(const Settings& settings, core::LoopMetrics& metrics) {
+  return {.max_events = settings.max_events,
+          .busy_poll_ns = std::int64_t{settings.busy_poll_us} * 1000,
+          .metrics = &metrics};
+}
+
+core::ConnectionTable::Options table_options(const Settings& settings, const SlotSockets& sockets,
+                                             core::ConnectionMetrics& metrics) {
+  return {.max_connections = connection_limit(settings, sockets),
+          .read_ring_bytes = settings.read_ring_bytes,
+          .outbox_bytes = settings.outbox_bytes,
+          .max_memory = settings.max_memory,
+          .linger_ticks = core::ticks_of_ms(settings.close_timeout_ms),
+          .metrics = &metrics};
+}
+
+SessionOptions session_options(const Settings& settings, core::Slot& slot,
+                               SessionMetrics& metrics) {
+  return {.rules = {.max_message_bytes = settings.max_message_bytes},
+          .ping_interval = core::ticks_of_ms(settings.ping_interval_ms),
+          .pong_timeout = core::ticks_of_ms(settings.pong_timeout_ms),
+          .ping_misses = settings.ping_misses,
+          .idle_timeout = core::ticks_of_ms(settings.idle_timeout_ms),
+          .frame_timeout = core::ticks_of_ms(settings.frame_timeout_ms),
+          .close_timeout = core::ticks_of_ms(settings.close_timeout_ms),
+          .last_message = &slot.last_message,
+          .metrics = &metrics};
+}
+
+HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
+  return {.handshake_timeout = core::ticks_of_ms(settings.handshake_timeout_ms),
+          .allowed_origins = settings.allowed_origins,
+          .subprotocols = settings.subprotocols,
+          .metrics = &metrics};
+}
+
+}  // namespace
+
+Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
+               const ServerMetrics& metrics, const SlotSockets& sockets, const core::Birth& birth)
+    : settings_(settings),
+      slots_(slots),
+      metrics_(metrics),
+      counters_(metrics.worker(birth.slot)),
+      sockets_(sockets),
+      birth_(birth),
+      reactor_(reactor_options(settings, counters_.of(metrics.core().loop))),
+      table_(reactor_, table_options(settings, sockets, counters_.of(metrics.core().connections))),
+      public_routes_(
+          table_, session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions))),
+      internal_routes_(
+          table_, session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions))),
+      public_http_(table_, public_routes_,
+                   http_options(settings, counters_.of(metrics.handlers().http))),
+      internal_http_(table_, internal_routes_,
+                     http_options(settings, counters_.of(metrics.handlers().http))),
+      refusal_(table_),
+      listeners_(sockets.size()),
+      signals_(reactor_, [this](int signal) { on_signal(signal); }),
+      ear_(*this),
+      ear_number_(reactor_.add_sink(ear_)),
+      tick_([this] { tick(); }),
+      room_timer_([this] { try_again(); }),
+      leave_timer_([this] { leave_step(); }) {
+  const Mounts mounts{public_routes_, internal_routes_, settings, status_, counters_, metrics_};
+  for (const auto& module : registry.modules()) module->mount(mounts);
+}
+
+Worker::~Worker() {
+  for (core::PreciseTimer* timer : {&tick_, &room_timer_, &leave_timer_})
+    reactor_.precise().cancel(*timer);
+  // The table outlives the endpoints, and would close what is open with nobody there to be told.
+  table_.for_each([this](core::Connection& connection) { table_.abort(connection); });
+}
+
+int Worker::run() {
+  int error = start();
+  if (error == 0) error = reactor_.run();
+  if (error != 0)
+    core::log::error("worker cannot go on: {reason}", {{"reason", std::strerror(-error)}});
+  core::log::flush(100);
+  return error == 0 ? 0 : 1;
+}
+
+int Worker::start() {
+  const std::string name = "worker " + std::to_string(birth_.slot);
+  core::set_process_title("spate: " + name);
+  core::log::set_process(name);
+  drops_counted_ = core::log::dropped();
+  if (!settings_.cpu_affinity.empty()) {
+    const int cpu = settings_.cpu_affinity[birth_.slot % settings_.cpu_affinity.size()];
+    if (const int error = core::sys::set_affinity(cpu); error < 0)
+      core::log::warn("cannot run on CPU {cpu} (--cpu-affinity): {reason}",
+                      {{"cpu", cpu}, {"reason", std::strerror(-error)}});
+  }
+  int error = reactor_.open();
+  if (error == 0 && !table_.open_ring()) error = -ENOMEM;
+  // SIGINT from a terminal reaches the whole group; the master is the one to act on it.
+  if (error == 0) error = signals_.watch({SIGTERM});
+  if (error == 0)
+    error = reactor_.add(slots_.wake_fd(birth_.slot), EPOLLIN, {ear_number_, kOrders, 0});
+  if (error == 0) error = reactor_.add(birth_.lifeline, EPOLLIN, {ear_number_, kLifeline, 0});
+  if (error != 0) return error;
+  reactor_.set_turn_word(own_slot().turns);
+  reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
+  accepting_ = true;
+  accept_at(birth_.slot, true);
+  own_slot().state.store(WorkerState::ready);
+  slots_.wake_master();
+  follow_orders();
+  return 0;
+}
+
+void Worker::tick() {
+  core::log::tick();
+  counters_.of(metrics_.core().processes, birth_.slot)
+      .log_lines_dropped.add(core::log::dropped() - drops_counted_);
+  drops_counted_ = core::log::dropped();
+  reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
+}
+
+// --- Accepting: at the own slot's sockets, and at those of slots that are covered.
+
+std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket,
+                                                      std::uint32_t slot) {
+  core::Listener::Options options{.accepts = &slots_[slot].accepts,
+                                  .sndbuf = static_cast<int>(settings_.sndbuf),
+                                  .rcvbuf = static_cast<int>(settings_.rcvbuf),
+                                  .user_timeout_ms = kUserTimeoutMs,
+                                  .metrics = &counters_.of(metrics_.core().listeners)};
+  if (slots_.count() > 1) options.on_full = [this] { return step_aside(); };
+  return std::make_unique<core::Listener>(reactor_, table_, tcp_,
+                                          socket.internal ? internal_http_ : public_http_, refusal_,
+                                          socket.fd, options);
+}
+
+void Worker::accept_at(std::uint32_t slot, bool accept) {
+  auto& listeners = listeners_[slot];
+  if (accept && listeners.empty())
+    for (const ListenSocket& socket : sockets_[slot])
+      listeners.push_back(make_listener(socket, slot));
+  for (const auto& listener : listeners) {
+    if (!accept) {
+      listener->stop();
+      if (slot != birth_.slot) listener->give_reserve_back();
+    } else if (const int error = listener->start(); error < 0) {
+      core::log::error("cannot poll a listener: {reason}", {{"reason", std::strerror(-error)}});
+    }
+  }
+}
+
+void Worker::follow_orders() {
+  const bool full = own_slot().full.load();
+  for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) {
+    const bool own = slot == birth_.slot;
+    const bool wanted = own ? !full || own_slot().refuse.load()
+                            : !full && slots_[slot].covered_by.load() == birth_.slot;
+    accept_at(slot, accepting_ && wanted);
+  }
+}
+
+// No place for another connection. While a neighbour may have one they wait in the queue for it;
+// when the master finds that everybody is full, they are refused here.
+bool Worker::step_aside() {
+  if (own_slot().refuse.load()) return false;
+  if (!own_slot().full.exchange(true)) {
+    full_at_ = table_.count();
+    core::log::limited(core::log::Level::warn, "full",
+                       "full at {connections} connections: neighbours accept (--max-connections, "
+                       "descriptor limit, --max-memory)",
+                       {{"connections", full_at_}});
+    slots_.wake_master();
+    reactor_.precise().arm(room_timer_, core::sys::monotonic_ns() + kRoomCheckNs);
+  }
+  follow_orders();
+  return true;
+}
+
+void Worker::try_again() {
+  if (!own_slot().full.load()) return;
+  if (table_.count() >= full_at_ || table_.full() || table_.over_memory()) {
+    reactor_.precise().arm(room_timer_, core::sys::monotonic_ns() + kRoomCheckNs);
+    return;
+  }
+  own_slot().full.store(false);
+  slots_.wake_master();
+  follow_orders();
+}
+
+// --- Leaving.
+
+void Worker::Ear::on_event(std::uint32_t index, std::uint32_t, std::uint32_t) {
+  if (index == kLifeline) return worker_.on_master_gone();
+  core::Slots::take_wake(worker_.slots_.wake_fd(worker_.birth_.slot));
+  worker_.follow_orders();
+}
+
+void Worker::on_signal(int) {
+  if (leaving_) return reactor_.stop();
+  // A worker that is told alone has neighbours that accept at once; all of them go on for the
+  // delay, so that load balancers see "not ready" first.
+  const bool alone = slots_.leaving() == false;
+  begin_leaving(alone ? 0 : std::int64_t{settings_.drain_delay_ms} * 1'000'000);
+}
+
+void Worker::on_master_gone() {
+  (void)reactor_.remove(birth_.lifeline);
+  core::PidFile::remove_if_of(settings_.pid_file, birth_.master_pid);
+  if (leaving_) return;
+  core::log::error("the master is gone: leaving");
+  begin_leaving(0);
+}
+
+void Worker::begin_leaving(std::int64_t delay_ns) {
+  leaving_ = true;
+  status_.ready = false;
+  const std::int64_t now = core::sys::monotonic_ns();
+  leave_until_ns_ = now + delay_ns + std::int64_t{settings_.drain_seconds} * 1'000'000'000;
+  if (delay_ns > 0)
+    reactor_.precise().arm(leave_timer_, now + delay_ns);
+  else
+    leave_step();
+}
+
+void Worker::stop_accepting() {
+  if (!accepting_) return;
+  accepting_ = false;
+  own_slot().state.store(WorkerState::leaving);
+  follow_orders();
+  slots_.wake_master();
+}
+
+// Asks a share of those left to go, so that they do not all come back to another server at once.
+void Worker::leave_step() {
+  stop_accepting();
+  const std::int64_t now = core::sys::monotonic_ns();
+  const std::int64_t left_ns = leave_until_ns_ - now;
+  if (table_.count() == 0 || left_ns < -std::int64_t{settings_.close_timeout_ms} * 1'000'000)
+    return reactor_.stop();
+  std::uint32_t asked = 0, unasked = 0;
+  table_.for_each([&](core::Connection& connection) { unasked += connection.leaving ? 0 : 1; });
+  const std::int64_t steps = std::max<std::int64_t>(left_ns / kLeaveStepNs, 1);
+  const auto share = static_cast<std::uint32_t>((unasked + steps - 1) / steps);
+  table_.for_each([&](core::Connection& connection) {
+    if (connection.leaving || asked == share) return;
+    ++asked;
+    ask_to_leave(connection);
+  });
+  reactor_.precise().arm(leave_timer_, now + kLeaveStepNs);
+}
+
+void Worker::ask_to_leave(core::Connection& connection) {
+  connection.leaving = true;
+  table_.with(connection, [&] { connection.protocol->on_leave(connection); });
+}
+
+}  // namespace spate::handlers

@@ -1,0 +1,94 @@
+// One worker process: a loop, a table of connections, the endpoints, and the listeners it polls:
+// its own slot's, and those of slots that it covers. Everything here is built after fork.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/connection_table.h"
+#include "core/listener.h"
+#include "core/reactor.h"
+#include "core/signals.h"
+#include "core/slots.h"
+#include "core/supervisor.h"
+#include "handlers/http/http_protocol.h"
+#include "handlers/registry.h"
+#include "handlers/routes.h"
+#include "handlers/server_metrics.h"
+
+namespace spate::handlers {
+
+// A listening socket of a slot; the master's.
+struct ListenSocket {
+  int fd;
+  bool internal;  // for operators: metrics and the server API
+};
+using SlotSockets = std::vector<std::vector<ListenSocket>>;
+
+class Worker {
+ public:
+  Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
+         const ServerMetrics& metrics, const SlotSockets& sockets, const core::Birth& birth);
+  ~Worker();
+
+  // Serves until it is told to leave, or the master is gone, and it has left. The exit code.
+  int run();
+
+ private:
+  // Somebody wrote to us: the master's orders in shared memory, or its end.
+  class Ear final : public core::EventSink {
+   public:
+    explicit Ear(Worker& worker) : worker_(worker) {}
+    void on_event(std::uint32_t index, std::uint32_t, std::uint32_t) override;
+
+   private:
+    Worker& worker_;
+  };
+
+  int start();
+  core::Slot& own_slot() { return slots_[birth_.slot]; }
+  std::unique_ptr<core::Listener> make_listener(const ListenSocket& socket, std::uint32_t slot);
+  void accept_at(std::uint32_t slot, bool accept);
+  void follow_orders();
+  bool step_aside();
+  void try_again();
+
+  void on_signal(int signal);
+  void on_master_gone();
+  void begin_leaving(std::int64_t delay_ns);
+  void stop_accepting();
+  void leave_step();
+  void ask_to_leave(core::Connection& connection);
+  void tick();
+
+  const Settings& settings_;
+  core::Slots& slots_;
+  const ServerMetrics& metrics_;
+  const core::MetricView counters_;
+  const SlotSockets& sockets_;
+  const core::Birth birth_;
+  core::Reactor reactor_;
+  core::ConnectionTable table_;
+  core::TcpTransport tcp_;
+  WorkerStatus status_;
+  Routes public_routes_;
+  Routes internal_routes_;
+  HttpProtocol public_http_;
+  HttpProtocol internal_http_;
+  RefusalProtocol refusal_;
+  std::vector<std::vector<std::unique_ptr<core::Listener>>>
+      listeners_;  // by slot; empty: not polled
+  core::SignalWatch signals_;
+  Ear ear_;
+  const std::uint16_t ear_number_;
+  core::PreciseTimer tick_;
+  core::PreciseTimer room_timer_;   // when full: is there room again?
+  core::PreciseTimer leave_timer_;  // the next step of leaving
+  std::uint32_t full_at_ = 0;       // connections when it became full
+  bool accepting_ = false;
+  bool leaving_ = false;
+  std::int64_t leave_until_ns_ = 0;
+  std::uint64_t drops_counted_ = 0;  // of log::dropped()
+};
+
+}  // namespace spate::handlers
