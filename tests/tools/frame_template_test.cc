@@ -1,0 +1,86 @@
+#include "tools/spate-bench/frame_template.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "tools/spate-bench/publication.h"
+
+namespace spate::bench {
+namespace {
+
+using namespace std::string_literals;
+
+// "bad: …" when it is refused.
+std::string rendered(std::string_view text) {
+  std::string wrong, out;
+  const auto parsed = FrameTemplate::parse(text, wrong);
+  if (!parsed) return "bad: " + wrong;
+  parsed->render(out, {.payload = "PAY", .connection = 7, .number = 42});
+  return out;
+}
+
+TEST(FrameTemplate, FillsInWhatItKnowsAndLeavesTheRest) {
+  const std::pair<std::string, std::string> kRows[] = {
+      {"", ""},
+      {"plain {text} {}", "plain {text} {}"},
+      {"{{payload}}", "PAY"},
+      {R"({"publish":{"data":{"x":"{{payload}}"}}})", R"({"publish":{"data":{"x":"PAY"}}})"},
+      {R"({"id":{{number}},"data":{{{payload}}}})", R"({"id":42,"data":{PAY}})"},
+      {R"(PUB c {{payload_bytes}}\r\n{{payload}}\r\n)", "PUB c 3\r\nPAY\r\n"},
+      {R"(\x30\x0a\x00\0\\\t{{connection}}{{connection}})", "0\n\0\0\\\t77"s},
+      {"a }} b", "a }} b"},
+      {"{{nothing}}", "bad: {{nothing}}"},
+      {"{{", "bad: {{"},
+      {"{{payload", "bad: {{payload"},
+      {R"(\y)", R"(bad: \y)"},
+      {R"(\x4)", R"(bad: \x4)"},
+      {R"(\xzz)", R"(bad: \xzz)"},
+      {R"(end\)", R"(bad: \)"},
+  };
+  for (const auto& [text, expected] : kRows) EXPECT_EQ(rendered(text), expected) << text;
+}
+
+TEST(FrameTemplate, KnowsWhetherItPublishesAnything) {
+  std::string wrong;
+  EXPECT_TRUE(FrameTemplate::parse("a{{payload}}b", wrong)->has_payload());
+  EXPECT_FALSE(FrameTemplate::parse("a{{payload_bytes}}b", wrong)->has_payload());
+}
+
+TEST(Publication, IsReadAsItWasWritten) {
+  for (const std::size_t bytes : {32u, 33u, 64u, 5000u, 100'000u}) {
+    for (const std::uint64_t number : {0ul, 1ul, 25ul, 26ul, 123'456'789ul}) {
+      const Publication written{1'000'000, number, 0x0123456789abcdef};
+      std::string payload;
+      written.write(payload, bytes);
+      ASSERT_EQ(payload.size(), bytes);
+      EXPECT_TRUE(std::ranges::all_of(payload, [](char c) { return c >= 'a' && c <= 'z'; }));
+      const auto read = Publication::read(as_bytes(payload));
+      ASSERT_TRUE(read);
+      EXPECT_EQ(read->publisher, 1'000'000u);
+      EXPECT_EQ(read->number, number);
+      EXPECT_EQ(read->due_ns, written.due_ns);
+      EXPECT_TRUE(read->filler_matches(as_bytes(payload)));
+      if (bytes == 32) continue;
+      payload.back() = static_cast<char>(payload.back() ^ 1);
+      EXPECT_FALSE(read->filler_matches(as_bytes(payload)));
+    }
+  }
+}
+
+TEST(Publication, IsRefusedWhenALetterIsNone) {
+  std::string payload;
+  Publication{1, 2, 3}.write(payload, 40);
+  for (std::size_t at = Publication::kMarker.size(); at < Publication::kHeaderBytes; ++at) {
+    for (const char wrong : {'q', '`', 'A', '\0', '\xe1'}) {
+      std::string spoilt = payload;
+      spoilt[at] = wrong;
+      EXPECT_FALSE(Publication::read(as_bytes(spoilt))) << at << " " << wrong;
+    }
+  }
+  EXPECT_FALSE(Publication::read(as_bytes(payload.substr(0, Publication::kHeaderBytes - 1))));
+}
+
+}  // namespace
+}  // namespace spate::bench

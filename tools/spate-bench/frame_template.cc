@@ -1,0 +1,100 @@
+#include "tools/spate-bench/frame_template.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace spate::bench {
+
+std::optional<std::string> unescape(std::string_view text, std::string& wrong) {
+  constexpr std::string_view kLetters = "rnt0\\", kMeanings("\r\n\t\0\\", 5);
+  std::string bytes;
+  while (!text.empty()) {
+    if (text.front() != '\\') {
+      bytes += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    if (text.size() > 1 && kLetters.find(text[1]) != kLetters.npos) {
+      bytes += kMeanings[kLetters.find(text[1])];
+      text.remove_prefix(2);
+      continue;
+    }
+    unsigned value = 0;
+    const bool hex =
+        text.size() >= 4 && text[1] == 'x' &&
+        std::from_chars(text.data() + 2, text.data() + 4, value, 16).ptr == text.data() + 4;
+    if (!hex) {
+      wrong = text.substr(0, 4);
+      return std::nullopt;
+    }
+    bytes += static_cast<char>(value);
+    text.remove_prefix(4);
+  }
+  return bytes;
+}
+
+std::optional<FrameTemplate> FrameTemplate::parse(std::string_view text, std::string& wrong) {
+  constexpr std::array<std::pair<std::string_view, Kind>, 4> kPlaceholders = {
+      {{"{{payload}}", Kind::payload},
+       {"{{payload_bytes}}", Kind::payload_bytes},
+       {"{{connection}}", Kind::connection},
+       {"{{number}}", Kind::number}}};
+  FrameTemplate parsed;
+  const auto add_text = [&](std::string_view literal) {
+    const auto bytes = unescape(literal, wrong);
+    if (bytes && !bytes->empty()) parsed.pieces_.push_back({Kind::text, *bytes});
+    return bytes.has_value();
+  };
+  std::size_t literal_start = 0;
+  for (std::size_t at = text.find("{{"); at != text.npos; at = text.find("{{", at)) {
+    // In {{{payload}} the placeholder is the inner one.
+    if (at + 2 < text.size() && text[at + 2] == '{') {
+      ++at;
+      continue;
+    }
+    const auto* const found = std::ranges::find_if(kPlaceholders, [&](const auto& placeholder) {
+      return text.substr(at).starts_with(placeholder.first);
+    });
+    if (found == kPlaceholders.end()) {
+      const std::size_t end = text.find("}}", at);
+      wrong = text.substr(at, end == text.npos ? end : end + 2 - at);
+      return std::nullopt;
+    }
+    if (!add_text(text.substr(literal_start, at - literal_start))) return std::nullopt;
+    parsed.pieces_.push_back({found->second, {}});
+    at += found->first.size();
+    literal_start = at;
+  }
+  if (!add_text(text.substr(literal_start))) return std::nullopt;
+  return parsed;
+}
+
+void FrameTemplate::render(std::string& to, const Values& values) const {
+  for (const Piece& piece : pieces_) {
+    switch (piece.kind) {
+      case Kind::text:
+        to += piece.text;
+        break;
+      case Kind::payload:
+        to += values.payload;
+        break;
+      case Kind::payload_bytes:
+        to += std::to_string(values.payload.size());
+        break;
+      case Kind::connection:
+        to += std::to_string(values.connection);
+        break;
+      case Kind::number:
+        to += std::to_string(values.number);
+        break;
+    }
+  }
+}
+
+bool FrameTemplate::has_payload() const {
+  return std::ranges::any_of(pieces_,
+                             [](const Piece& piece) { return piece.kind == Kind::payload; });
+}
+
+}  // namespace spate::bench
