@@ -1,0 +1,69 @@
+#include "tests/system/process_facts.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+namespace spate::tests {
+namespace {
+
+std::string contents(pid_t pid, const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/" + name);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+std::vector<pid_t> process_tree(pid_t root) {
+  std::vector<pid_t> tree{root};
+  for (std::size_t i = 0; i < tree.size(); ++i) {
+    std::istringstream children(contents(tree[i], "task/" + std::to_string(tree[i]) + "/children"));
+    for (pid_t child; children >> child;) tree.push_back(child);
+  }
+  return tree;
+}
+
+double cpu_seconds(pid_t root) {
+  double ticks = 0;
+  for (const pid_t pid : process_tree(root)) {
+    const std::string stat = contents(pid, "stat");
+    // The second field, the name, may hold spaces and parentheses itself.
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string skipped;
+    for (int field = 3; field < 14; ++field) fields >> skipped;
+    double user = 0;
+    double system = 0;
+    fields >> user >> system;
+    ticks += user + system;
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+std::size_t pss_bytes(pid_t root) {
+  std::size_t kib = 0;
+  for (const pid_t pid : process_tree(root)) {
+    std::istringstream lines(contents(pid, "smaps_rollup"));
+    for (std::string word; lines >> word;) {
+      std::size_t value = 0;
+      if (word == "Pss:" && lines >> value) kib += value;
+    }
+  }
+  return kib * 1024;
+}
+
+std::size_t open_descriptors(pid_t pid) {
+  std::error_code error;
+  std::size_t count = 0;
+  for (std::filesystem::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", error),
+       end;
+       !error && entry != end; entry.increment(error)) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace spate::tests

@@ -1,0 +1,24 @@
+// What the kernel says of a process and of those it started: for tests that bound CPU time and
+// memory.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <vector>
+
+namespace spate::tests {
+
+// The process and its descendants.
+std::vector<pid_t> process_tree(pid_t root);
+
+// User and system time of the whole tree, in seconds, in steps of a clock tick (10 ms).
+double cpu_seconds(pid_t root);
+
+// Proportional set size of the whole tree: what it costs, shared pages counted once.
+std::size_t pss_bytes(pid_t root);
+
+// Descriptors that one process holds.
+std::size_t open_descriptors(pid_t pid);
+
+}  // namespace spate::tests
