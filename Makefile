@@ -60,6 +60,10 @@ fuzz: ## fuzz each target for S seconds (F=name for one)
 bench: build-tests ## micro-benchmarks of codec and core
 	@for b in $(BUILD)/bench/bench_*; do $$b $(ARGS) || exit 1; done
 
+peers: all ## install and build the other servers that Spate is compared with
+	$(call need,peers)
+	@tests/bench/peers.py --bench $(BUILD)/spate-bench
+
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')
 
@@ -87,4 +91,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench conformance kill-series leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers conformance kill-series leak format lint install clean help

@@ -1,0 +1,140 @@
+"""The servers that Spate is compared with: one entry of PEERS each.
+
+  known()                    all of them, those that the environment names included
+  available(kind)            ([Peer], [(name, what is missing)]), kind being "echo" or "fanout"
+  Peer.command(kind, port, request_bytes, reply_bytes)   the words that start it
+  Peer.path(kind)            of the URL
+  Peer.flags(kind)           what spate-bench is told further, so that it speaks the peer's protocol
+  Peer.version()             of the library that is measured
+
+A server of kind echo sends every message back to where it came from; one of kind fanout sends it to
+every other connection, or is spoken to in its own protocol. Each is one process with one busy
+thread, which the caller pins to a core.
+
+PEER_NAME='/path/to/binary {port}' in the environment adds an echo server, PEER_NAME_FANOUT one for
+fan-out; docs/benchmarks.md tells the rest.
+"""
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = ROOT / os.environ.get("BUILD", "build")
+KINDS = ("echo", "fanout")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One server. In what it is started with, {here} {build} {port} {request} {reply} are filled in,
+    the last two with the bytes of a request's and of a reply's frame."""
+
+    name: str
+    title: str
+    echo: str = ""  # command; empty: it cannot
+    fanout: str = ""
+    packages: tuple = ()  # of Debian, or npm:NAME
+    needs: tuple = ()  # programs and files without which it cannot run
+    paths: dict = field(default_factory=dict)  # kind -> path of the URL; / unless it is here
+    bench: dict = field(default_factory=dict)  # kind -> further flags of spate-bench
+    found: str = ""  # how its version is: dpkg PACKAGE, npm PACKAGE, or a command
+
+    def can(self, kind):
+        return bool(getattr(self, kind))
+
+    def command(self, kind, port, request_bytes, reply_bytes):
+        fills = {"here": HERE, "build": BUILD, "port": port,
+                 "request": request_bytes, "reply": reply_bytes}
+        return [fill(word, fills) for word in shlex.split(getattr(self, kind))]
+
+    def path(self, kind):
+        return self.paths.get(kind, "/")
+
+    def flags(self, kind):
+        return shlex.split(self.bench.get(kind, ""))
+
+    def missing(self, kind):
+        """Why it cannot run, with what to do about it; empty when it can."""
+        program = self.command(kind, 0, 0, 0)[0]
+        for need in (*(fill(need, {"here": HERE, "build": BUILD}) for need in self.needs), program):
+            there = Path(need).exists() if "/" in need else shutil.which(need)
+            if not there:
+                return f"{need} is missing; {self.remedy()}"
+        return ""
+
+    def remedy(self):
+        if not self.packages:
+            return "make" if self.name in ("floor", "spate") else "give its path"
+        return f"make peers ({', '.join(self.packages)})"
+
+    def version(self):
+        how, _, what = self.found.partition(" ")
+        if how == "npm":
+            what = f"node -p require('{HERE}/node_modules/{what}/package.json').version"
+        elif how == "dpkg":
+            what = f"dpkg-query -W -f ${{Version}} {what}"
+        else:
+            what = fill(self.found, {"here": HERE, "build": BUILD})
+        try:
+            done = subprocess.run(shlex.split(what, posix=how != "npm"), cwd=ROOT, text=True,
+                                  check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except (OSError, subprocess.CalledProcessError, IndexError):
+            return "unknown"
+        number = re.search(r"\d+(\.\d+)+|[0-9a-f]{7,}", done.stdout)
+        return number[0] if number else "unknown"
+
+
+def fill(text, values):
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", str(value))
+    return text
+
+
+PEERS = [
+    Peer("floor", "the floor: bare epoll, nothing parsed", found="git rev-parse --short HEAD",
+         echo="{build}/peers/floor echo {port} {request} {reply}",
+         fanout="{build}/peers/floor fanout {port} {request} {reply}",
+         bench={"echo": "--raw", "fanout": "--raw"}),
+    Peer("spate", "Spate", found="{build}/spate --version",
+         paths={"echo": "/echo"},
+         echo="{build}/spate --workers 1 --listen 127.0.0.1:{port} --internal-listen '' "
+              "--echo /echo"),
+    Peer("ws", "Node ws", packages=("nodejs", "npm:ws"), found="npm ws",
+         needs=("node", "{here}/node_modules/ws"),
+         echo="node {here}/ws.js echo {port}", fanout="node {here}/ws.js fanout {port}"),
+]
+
+
+def from_environment(environment):
+    """PEER_NAME and PEER_NAME_FANOUT are commands; with _FLAGS and _PATH behind, what belongs to
+    them. PEER_NAME_VERSION is a command that prints the version."""
+    names = {match[1] for key in environment
+             if (match := re.fullmatch(r"PEER_([A-Z0-9]+)(_FANOUT)?", key))}
+    for name in sorted(names):
+        def get(suffix):
+            return environment.get(f"PEER_{name}{suffix}", "")  # pylint: disable=cell-var-from-loop
+        path = get("_PATH") or "/"
+        yield Peer(name.lower(), environment.get(f"PEER_{name}_TITLE", name.lower()),
+                   echo=get(""), fanout=get("_FANOUT"), found=get("_VERSION"),
+                   paths={"echo": path, "fanout": get("_FANOUT_PATH") or path},
+                   bench={"echo": get("_FLAGS"), "fanout": get("_FANOUT_FLAGS")})
+
+
+def known():
+    return [*PEERS, *from_environment(os.environ)]
+
+
+def available(kind):
+    there, skipped = [], []
+    for peer in known():
+        if not peer.can(kind):
+            continue
+        if why := peer.missing(kind):
+            skipped.append((peer.name, why))
+        else:
+            there.append(peer)
+    return there, skipped
