@@ -6,6 +6,16 @@
 
 namespace spate::bench {
 
+namespace {
+
+// The lowest seven bits first; the eighth says that more follow.
+void put_varint(std::string& to, std::uint64_t value) {
+  for (; value > 0x7f; value >>= 7) to += static_cast<char>(value | 0x80);
+  to += static_cast<char>(value);
+}
+
+}  // namespace
+
 std::optional<std::string> unescape(std::string_view text, std::string& wrong) {
   constexpr std::string_view kLetters = "rnt0\\", kMeanings("\r\n\t\0\\", 5);
   std::string bytes;
@@ -34,16 +44,37 @@ std::optional<std::string> unescape(std::string_view text, std::string& wrong) {
   return bytes;
 }
 
+std::optional<std::pair<FrameTemplate::Piece, std::size_t>> FrameTemplate::placeholder(
+    std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, Kind>, 5> kPlaceholders = {
+      {{"{{payload", Kind::payload},
+       {"{{payload_bytes", Kind::payload_bytes},
+       {"{{payload_varint", Kind::payload_varint},
+       {"{{connection", Kind::connection},
+       {"{{number", Kind::number}}};
+  const std::size_t name_end = text.find_first_of("+}");
+  const auto* const found = std::ranges::find_if(
+      kPlaceholders, [&](const auto& known) { return text.substr(0, name_end) == known.first; });
+  if (name_end == text.npos || found == kPlaceholders.end()) return std::nullopt;
+  Piece piece{found->second};
+  std::size_t end = name_end;
+  if (text[name_end] == '+') {
+    if (piece.kind != Kind::payload_bytes && piece.kind != Kind::payload_varint)
+      return std::nullopt;
+    const char* const digits = text.data() + name_end + 1;
+    const auto [last, error] = std::from_chars(digits, text.data() + text.size(), piece.more);
+    if (error != std::errc{}) return std::nullopt;
+    end = static_cast<std::size_t>(last - text.data());
+  }
+  if (!text.substr(end).starts_with("}}")) return std::nullopt;
+  return std::pair{piece, end + 2};
+}
+
 std::optional<FrameTemplate> FrameTemplate::parse(std::string_view text, std::string& wrong) {
-  constexpr std::array<std::pair<std::string_view, Kind>, 4> kPlaceholders = {
-      {{"{{payload}}", Kind::payload},
-       {"{{payload_bytes}}", Kind::payload_bytes},
-       {"{{connection}}", Kind::connection},
-       {"{{number}}", Kind::number}}};
   FrameTemplate parsed;
   const auto add_text = [&](std::string_view literal) {
     const auto bytes = unescape(literal, wrong);
-    if (bytes && !bytes->empty()) parsed.pieces_.push_back({Kind::text, *bytes});
+    if (bytes && !bytes->empty()) parsed.pieces_.push_back({Kind::text, *bytes, 0});
     return bytes.has_value();
   };
   std::size_t literal_start = 0;
@@ -53,17 +84,15 @@ std::optional<FrameTemplate> FrameTemplate::parse(std::string_view text, std::st
       ++at;
       continue;
     }
-    const auto* const found = std::ranges::find_if(kPlaceholders, [&](const auto& placeholder) {
-      return text.substr(at).starts_with(placeholder.first);
-    });
-    if (found == kPlaceholders.end()) {
+    const auto found = placeholder(text.substr(at));
+    if (!found) {
       const std::size_t end = text.find("}}", at);
       wrong = text.substr(at, end == text.npos ? end : end + 2 - at);
       return std::nullopt;
     }
     if (!add_text(text.substr(literal_start, at - literal_start))) return std::nullopt;
-    parsed.pieces_.push_back({found->second, {}});
-    at += found->first.size();
+    parsed.pieces_.push_back(found->first);
+    at += found->second;
     literal_start = at;
   }
   if (!add_text(text.substr(literal_start))) return std::nullopt;
@@ -80,7 +109,10 @@ void FrameTemplate::render(std::string& to, const Values& values) const {
         to += values.payload;
         break;
       case Kind::payload_bytes:
-        to += std::to_string(values.payload.size());
+        to += std::to_string(values.payload.size() + piece.more);
+        break;
+      case Kind::payload_varint:
+        put_varint(to, values.payload.size() + piece.more);
         break;
       case Kind::connection:
         to += std::to_string(values.connection);

@@ -4,9 +4,11 @@
 //   {{payload_bytes}}\r\n{{payload}}\r\n
 //
 //   {{payload}} {{payload_bytes}}   what is published, and its length in decimal
+//   {{payload_varint}}              its length, seven bits to a byte (MQTT, Protobuf)
 //   {{connection}} {{number}}       the connection's number; how many the connection has sent
-//   before \r \n \t \0 \\ \xHH             bytes
+//   \r \n \t \0 \\ \xHH             bytes
 //
+// A length may count what else belongs to it: {{payload_bytes+2}}, {{payload_varint+3}}.
 // Anything else, single braces included, stands for itself.
 #pragma once
 
@@ -14,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace spate::bench {
@@ -33,11 +36,22 @@ class FrameTemplate {
   [[nodiscard]] bool has_payload() const;
 
  private:
-  enum class Kind : std::uint8_t { text, payload, payload_bytes, connection, number };
+  enum class Kind : std::uint8_t {
+    text,
+    payload,
+    payload_bytes,
+    payload_varint,
+    connection,
+    number
+  };
   struct Piece {
     Kind kind;
-    std::string text;
+    std::string text = {};
+    std::uint64_t more = 0;  // is added to the payload's length
   };
+  // What `text` begins with, and how long it is there; nothing when it is no placeholder.
+  static std::optional<std::pair<Piece, std::size_t>> placeholder(std::string_view text);
+
   std::vector<Piece> pieces_;
 };
 

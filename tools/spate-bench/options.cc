@@ -147,10 +147,11 @@ void add_fanout(CLI::App& app, Options& options) {
                [&](FrameTemplate frame) { options.subscribe_frames.push_back(std::move(frame)); });
   add_template(app, "--publisher-frame", "what a publisher sends once connected; repeatable",
                [&](FrameTemplate frame) { options.publisher_frames.push_back(std::move(frame)); });
-  add_template(app, "--publish-frame",
-               "a publication; knows {{payload}} {{payload_bytes}} {{connection}} {{number}} and "
-               "\\r \\n \\t \\0 \\\\ \\xHH (default: {{payload}})",
-               [&](FrameTemplate frame) { options.publish_frame = std::move(frame); });
+  add_template(
+      app, "--publish-frame",
+      "a publication; knows {{payload}} {{payload_bytes}} {{payload_varint}} (both also with "
+      "+N) {{connection}} {{number}} and \\r \\n \\t \\0 \\\\ \\xHH (default: {{payload}})",
+      [&](FrameTemplate frame) { options.publish_frame = std::move(frame); });
   add_text(app, "--ready-when", "a subscriber is subscribed when a message contains this text",
            options.ready_when);
   add_text(app, "--app-ping", "a message that is the server's ping in its own protocol …",
