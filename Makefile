@@ -60,9 +60,12 @@ fuzz: ## fuzz each target for S seconds (F=name for one)
 bench: build-tests ## micro-benchmarks of codec and core
 	@for b in $(BUILD)/bench/bench_*; do $$b $(ARGS) || exit 1; done
 
-peers: all ## install and build the other servers that Spate is compared with
-	$(call need,peers)
-	@tests/bench/peers.py --bench $(BUILD)/spate-bench
+peers: ## install, build and try the other servers that Spate is compared with
+	$(call need,build peers)
+	@mkdir -p $(BUILD)
+	@$(call configure,$(BUILD),-DSPATE_TESTS=OFF)
+	@cmake --build $(BUILD) -j $(JOBS) --target peers
+	@BUILD=$(BUILD) tests/bench/peers.py --bench $(BUILD)/spate-bench
 
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')

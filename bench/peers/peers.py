@@ -15,6 +15,7 @@ PEER_NAME='/path/to/binary {port}' in the environment adds an echo server, PEER_
 fan-out; docs/benchmarks.md tells the rest.
 """
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -30,8 +31,8 @@ KINDS = ("echo", "fanout")
 
 @dataclass(frozen=True)
 class Peer:
-    """One server. In what it is started with, {here} {build} {port} {request} {reply} are filled in,
-    the last two with the bytes of a request's and of a reply's frame."""
+    """One server. In what it is started with, {here} {build} {port} {request} {reply} are filled
+    in, the last two with the bytes of a request's and of a reply's frame."""
 
     name: str
     title: str
@@ -94,18 +95,67 @@ def fill(text, values):
     return text
 
 
+NODE = f"{HERE}/node_modules"
+BUN = f"{NODE}/@oven/bun-linux-{'aarch64' if platform.machine() == 'aarch64' else 'x64'}/bin/bun"
+
+# MQTT 3.1.1: CONNECT without a name, SUBSCRIBE and SUBACK of identifier 1, PUBLISH; topic c, QoS 0.
+MQTT_CONNECT = r"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0"
+MQTT = ("--header 'Sec-WebSocket-Protocol: mqtt' "
+        f"--subscribe-frame '{MQTT_CONNECT}' --publisher-frame '{MQTT_CONNECT}' "
+        r"--subscribe-frame '\x82\x06\0\x01\0\x01c\0' --ready-when '\x90\x03\0\x01\0' "
+        r"--publish-frame '\x30{{payload_varint+3}}\0\x01c{{payload}}'")
+NATS_CONNECT = r'CONNECT {"verbose":false}\r\n'
+NATS = (f"--subscribe-frame '{NATS_CONNECT}SUB c 1\\r\\nPING\\r\\n' --ready-when PONG "
+        f"--publisher-frame '{NATS_CONNECT}' "
+        r"--publish-frame 'PUB c {{payload_bytes}}\r\n{{payload}}\r\n' "
+        r"--app-ping 'PING\r\n' --app-pong 'PONG\r\n'")
+SOCKETIO = "--text --ready-when 40{ --app-ping 2 --app-pong 3 "
+
+
+def own(name, title, packages, found, binary="", **more):
+    """A peer of a program of bench/peers, which is told `echo` or `fanout`, and the port."""
+    program = binary or f"{{build}}/peers/{name}"
+    return Peer(name, title, packages=packages, found=found, echo=f"{program} echo {{port}}",
+                fanout=f"{program} fanout {{port}}", **more)
+
+
 PEERS = [
     Peer("floor", "the floor: bare epoll, nothing parsed", found="git rev-parse --short HEAD",
          echo="{build}/peers/floor echo {port} {request} {reply}",
          fanout="{build}/peers/floor fanout {port} {request} {reply}",
          bench={"echo": "--raw", "fanout": "--raw"}),
-    Peer("spate", "Spate", found="{build}/spate --version",
-         paths={"echo": "/echo"},
+    Peer("spate", "Spate", found="{build}/spate --version", paths={"echo": "/echo"},
          echo="{build}/spate --workers 1 --listen 127.0.0.1:{port} --internal-listen '' "
               "--echo /echo"),
-    Peer("ws", "Node ws", packages=("nodejs", "npm:ws"), found="npm ws",
-         needs=("node", "{here}/node_modules/ws"),
-         echo="node {here}/ws.js echo {port}", fanout="node {here}/ws.js fanout {port}"),
+    own("bun", "Bun (µWebSockets)", ("npm:bun",), "npm bun", f"{BUN} {{here}}/bun.js"),
+    own("ws", "Node ws", ("nodejs", "npm:ws", "npm:bufferutil"), "npm ws", "node {here}/ws.js",
+        needs=(f"{NODE}/ws", f"{NODE}/bufferutil")),
+    Peer("socketio", "Socket.IO", packages=("nodejs", "npm:socket.io"), found="npm socket.io",
+         needs=("node", f"{NODE}/socket.io"), fanout="node {here}/socketio.js fanout {port}",
+         paths={"fanout": "/socket.io/?EIO=4&transport=websocket"},
+         bench={"fanout": SOCKETIO + "--subscribe-frame 40 --publisher-frame 40 "
+                          """--publish-frame '42["m","{{payload}}"]'"""}),
+    own("gorilla", "Go gorilla/websocket", ("golang-go", "golang-github-gorilla-websocket-dev"),
+        "dpkg golang-github-gorilla-websocket-dev", "{build}/peers/go_gorilla"),
+    own("nhooyr", "Go nhooyr.io/websocket", ("golang-go", "golang-nhooyr-websocket-dev"),
+        "dpkg golang-nhooyr-websocket-dev", "{build}/peers/go_nhooyr"),
+    own("beast", "Boost.Beast", ("libboost-dev",), "dpkg libboost-dev"),
+    own("libwebsockets", "libwebsockets", ("libwebsockets-dev",), "dpkg libwebsockets-dev"),
+    own("websocketpp", "websocketpp", ("libwebsocketpp-dev", "libboost-dev"),
+        "dpkg libwebsocketpp-dev"),
+    own("wslay", "wslay on libev", ("libwslay-dev", "libev-dev"), "dpkg libwslay-dev"),
+    own("websockets", "Python websockets", ("python3-websockets", "python3-uvloop"),
+        "dpkg python3-websockets", "/usr/bin/python3 {here}/python_websockets.py",
+        needs=("/usr/lib/python3/dist-packages/websockets",
+               "/usr/lib/python3/dist-packages/uvloop")),
+    Peer("nats", "NATS", packages=("nats-server",), found="dpkg nats-server",
+         needs=("nats-server",), fanout="{here}/launch nats {port}", bench={"fanout": NATS}),
+    Peer("mosquitto", "mosquitto (MQTT)", packages=("mosquitto",), found="dpkg mosquitto",
+         needs=("/usr/sbin/mosquitto",), fanout="{here}/launch mosquitto {port}",
+         bench={"fanout": MQTT}),
+    Peer("nchan", "nginx with nchan", packages=("nginx-light", "libnginx-mod-nchan"),
+         found="dpkg libnginx-mod-nchan", fanout="{here}/launch nginx {port}",
+         needs=("/usr/sbin/nginx", "/usr/lib/nginx/modules/ngx_nchan_module.so")),
 ]
 
 

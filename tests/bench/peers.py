@@ -103,7 +103,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of peers (default: all)")
-    parser.add_argument("--bench", default=ROOT / "build/spate-bench", help="the load generator")
+    parser.add_argument("--bench", default=str(peers.BUILD / "spate-bench"),
+                        help="the load generator")
     parser.add_argument("--size", type=int, help="payload bytes, instead of 20 and 64")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - {peer.name for peer in peers.known()}:
