@@ -67,6 +67,9 @@ peers: ## install, build and try the other servers that Spate is compared with
 	@cmake --build $(BUILD) -j $(JOBS) --target peers
 	@BUILD=$(BUILD) tests/bench/peers.py --bench $(BUILD)/spate-bench
 
+instructions: build-tests ## instructions and allocations of each path, against the record (RECORD=1 writes it)
+	@tools/instructions --table $(if $(RECORD),--record)
+
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')
 
@@ -94,4 +97,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers conformance kill-series leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers instructions conformance kill-series leak format lint install clean help
