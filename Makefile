@@ -70,6 +70,10 @@ peers: ## install, build and try the other servers that Spate is compared with
 instructions: build-tests ## instructions and allocations of each path, against the record (RECORD=1 writes it)
 	@tools/instructions --table $(if $(RECORD),--record)
 
+compare: all ## Spate, the floor and other servers in one run (QUICK=1 ROWS=… PEERS=… ROUNDS=…)
+	@BUILD=$(BUILD) python3 tools/compare $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ROWS),--rows '$(ROWS)') \
+	  $(if $(PEERS),--peers '$(PEERS)') $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')
 
@@ -97,4 +101,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers instructions conformance kill-series leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance kill-series leak format lint install clean help

@@ -1,0 +1,11 @@
+"""python3 tools/compare: the folder of tools, and that of the peers, are where modules are found."""
+import os
+import sys
+
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[0] = TOOLS
+sys.path.append(os.path.join(os.path.dirname(TOOLS), "bench", "peers"))
+
+from compare.cli import main  # noqa: E402  pylint: disable=wrong-import-position
+
+sys.exit(main())

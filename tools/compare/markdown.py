@@ -1,0 +1,154 @@
+"""The table of a comparison, and in plain words where Spate is not ahead."""
+from compare.summary import FLOOR, SPATE, cell, ratio, standing
+from compare.text import interval, listing, nanoseconds, significant, times
+from measure.stats import coverage
+
+INVALID = "✗"
+NO_BROADCAST = "comes with channels"
+JUDGED = (("cpu", "CPU per {unit}"), ("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"),
+          ("peak", "peak"), ("memory", "memory"))
+
+
+def shown(figures, form):
+    """A median; what must not be quoted is marked."""
+    if figures is None:
+        return "–"
+    return form(figures["median"]) + ("" if figures["valid"] else f" {INVALID}")
+
+
+def shown_ratio(figures):
+    if figures is None:
+        return "–"
+    mark = "" if figures["valid"] else f" {INVALID}"
+    return (interval(figures) if figures["n"] > 1 else times(figures["median"])) + mark
+
+
+def table(head, lines):
+    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head),
+                      *("| " + " | ".join(line) + " |" for line in lines)])
+
+
+def failure_of(result, name):
+    return next((failure["error"] for failure in result["failures"]
+                 if failure["server"] == name and failure["round"] <= 0), None)
+
+
+def percentiles(result, name, prefix):
+    return " / ".join(shown(cell(result, name, prefix + part), nanoseconds)
+                      for part in ("p50", "p99", "p99_9"))
+
+
+def traffic_table(result, titles):
+    head = ["server", f"CPU per {result['unit']}", "× floor", "× Spate",
+            "p50 / p99 / p99.9 at the equal rate"]
+    own = any(run["what"] == "own" for run in result["runs"])
+    head += ["the same at 70 % of its own peak"] if own else []
+    head += [f"peak, {result['units']}/s"]
+    lines = []
+    for name in result["servers"]:
+        cpu = cell(result, name, "cpu")
+        if cpu is None and cell(result, name, "peak") is None:
+            lines.append([titles[name], "failed", *["–"] * (len(head) - 2)])
+            continue
+        lines.append([
+            titles[name], shown(cpu, nanoseconds),
+            "1" if name == FLOOR else shown_ratio(ratio(result, "cpu", name, FLOOR)),
+            "1" if name == SPATE else shown_ratio(ratio(result, "cpu", name, SPATE)),
+            percentiles(result, name, ""), *([percentiles(result, name, "own_")] if own else []),
+            shown(cell(result, name, "peak"), significant)])
+    if SPATE not in result["servers"]:
+        lines.append([titles[SPATE], NO_BROADCAST, *["–"] * (len(head) - 2)])
+    return table(head, lines)
+
+
+def idle_table(result, titles):
+    lines = []
+    for name in result["servers"]:
+        memory = cell(result, name, "memory")
+        if memory is None:
+            lines.append([titles[name], "failed", "–"])
+            continue
+        span = f"{significant(memory['low'])} to {significant(memory['high'])} B"
+        lines.append([titles[name], f"{significant(memory['median'])} B ({span})",
+                      "1" if name == SPATE else shown_ratio(ratio(result, "memory", name, SPATE))])
+    return table(["server", "user memory a connection", "× Spate"], lines)
+
+
+def verdicts(result, titles):
+    """Sentences. Ahead means that the whole interval of the ratio is on the right side of 1."""
+    if SPATE not in result["servers"]:
+        return [f"Spate is not in this row: {NO_BROADCAST}."]
+    if failure_of(result, SPATE):
+        return ["**Spate failed in this row.**"]
+    sentences = []
+    for metric, name in JUDGED:
+        places = standing(result, metric)
+        if places is None or not any(places.values()):
+            continue
+        parts = []
+        for place, words in (("behind", "**behind** {}"), ("level", "not ahead of {} (not told apart)"),
+                             ("unjudged", "not judged against {} (invalid)"), ("ahead", "ahead of {}")):
+            if not places[place]:
+                continue
+            if place == "ahead" and not any(places[other] for other in ("behind", "level", "unjudged")):
+                peers = "all" if len(places[place]) > 1 else titles[places[place][0][0]]
+            elif place in ("behind", "level"):
+                peers = listing(f"{titles[peer]} ({interval(figures)} × Spate)"
+                                for peer, figures in places[place])
+            else:
+                peers = listing(titles[peer] for peer, _ in places[place])
+            parts.append(words.format(peers))
+        sentences.append(f"{name.format(**result)}: {'; '.join(parts)}.")
+    return sentences
+
+
+def rates(result, titles):
+    if "equal_rate" not in result:
+        return ""
+    return (f"Equal rate: {significant(result['equal_rate'])} {result['units']}/s, 60 % of the peak of the "
+            f"slowest, {titles[result['slowest']]}; {result['rounds']} rounds, of which an interval is "
+            + ("the 90 % interval" if coverage(result["rounds"]) >= 0.90 else
+               f"the range (it holds the median with {100 * coverage(result['rounds']):.0f} %)") + ".")
+
+
+def failures(result, titles):
+    return [f"{titles[failure['server']]}, {failure['what']} run: `{failure['error'][:300]}`"
+            for failure in result["failures"]]
+
+
+def row_section(result, titles, charts=()):
+    idle = result["scenario"] == "idle"
+    title = result["title"] + (
+        f", slope from {result['first_mark']:,} to {result['connections']:,}" if idle else "")
+    parts = [f"## {title}", rates(result, titles), (idle_table if idle else traffic_table)(result, titles)]
+    parts.append("\n".join(f"- {line}" for line in
+                           [*verdicts(result, titles), *failures(result, titles)]))
+    return "\n\n".join(part for part in [*parts, *charts] if part)
+
+
+def facts(record):
+    machine = record["machine"]
+    where = (f"{machine['cpu']}, {machine['cores']} cores" + (", virtual" if machine["virtual"] else "") +
+             f"; Linux {machine['kernel']}, {machine['congestion_control']}")
+    commit = machine["commit"] + (", with uncommitted changes" if machine["uncommitted_changes"] else "")
+    lines = [["machine", where], ["Spate", commit],
+             ["load average before", f"{machine['load_average_before']:.2f}"],
+             ["server cores, load cores", f"{record['server_cores']}, {record['load_cores']}"],
+             ["windows", f"{record['settings']['seconds']:g} s after {record['settings']['warmup']:g} s of "
+                         "warm-up, each with a freshly started server"],
+             ["command", f"`{record['command']}`"],
+             ["servers", "; ".join(f"{server['title']} {server['version']}" for server in record["servers"])],
+             ["not installed", "; ".join(f"{name}: {why}" for name, why in record["missing"]) or "none"],
+             ["left out", listing(record["left_out"]) or "nothing"]]
+    return table(["", ""], lines)
+
+
+def page(record, charts):
+    """`charts`: (file name, title) of the drawings beside it."""
+    titles = {server["name"]: server["title"] for server in record["servers"]}
+    head = [f"# Comparison, {record['date']}", facts(record),
+            f"{INVALID} marks a figure that says more about the load than about the server (a load core was "
+            "over 90 % busy, or arrivals went out late): it is shown, and claims nothing. The floor parses "
+            "nothing and is no competitor. Method: [docs/benchmarks.md](../../docs/benchmarks.md)."]
+    drawings = [f"![{title}]({name})" for name, title in charts]
+    return "\n\n".join([*head, *drawings, *(row_section(row, titles) for row in record["rows"])]) + "\n"
