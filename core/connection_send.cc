@@ -60,7 +60,16 @@ void ConnectionTable::drop_queued(Connection& connection) {
   const std::uint64_t before = queue.bytes();
   queue.drop_unsent();
   metrics_->outbox_bytes.sub(before - queue.bytes());
+  // What this turn gathered stands behind the queue: were it sent, the peer would see a hole.
+  if (current_ == &connection) keep_pieces(queue.ends_inside_frame() ? frame_end() : 0);
   if (queue.empty()) drop_backlog(connection);
+}
+
+// How many pieces of this turn belong to the frame that is being written when it begins.
+std::size_t ConnectionTable::frame_end() const {
+  for (std::size_t i = 0; i < piece_count_; ++i)
+    if (piece_ends_frame_[i]) return i + 1;
+  return piece_count_;
 }
 
 void ConnectionTable::push_piece(ConstBytes part, const BlockRef* block, bool ends_frame) {
@@ -87,7 +96,7 @@ void ConnectionTable::flush_pieces(Connection& connection) {
     const ssize_t result =
         connection.transport->send(connection.link, {pieces_.data(), piece_count_});
     if (result < 0 && result != -EAGAIN && result != -EINTR) {
-      drop_pieces();
+      keep_pieces(0);
       return close(connection, CloseCause::reset);
     }
     sent = result > 0 ? static_cast<std::size_t>(result) : 0;
@@ -115,8 +124,8 @@ bool ConnectionTable::flush_now(Connection& connection) {
   return connection.live() && connection.backlog == nullptr;
 }
 
-void ConnectionTable::drop_pieces() {
-  while (piece_count_ > 0) piece_blocks_[--piece_count_] = {};
+void ConnectionTable::keep_pieces(std::size_t count) {
+  while (piece_count_ > count) piece_blocks_[--piece_count_] = {};
 }
 
 // Moves the pieces behind the first `sent` bytes into the connection's queue.

@@ -176,7 +176,7 @@ void ConnectionTable::end_turn(Connection& connection, Connection* outer) {
     if (piece_count_ > 0) flush_pieces(connection);
     settle(connection);
   }
-  drop_pieces();  // of a connection that died meanwhile
+  keep_pieces(0);  // of a connection that died meanwhile
   if (!connection.live() && connection.hold != nullptr) drop_hold(connection);
   scratch_used_ = 0;
   mid_frame_ = false;

@@ -154,7 +154,8 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   void append(Connection& connection, const BlockRef& block, ConstBytes part, bool ends_frame);
   void push_piece(ConstBytes part, const BlockRef* block, bool ends_frame);
   void flush_pieces(Connection& connection);
-  void drop_pieces();
+  void keep_pieces(std::size_t count);
+  std::size_t frame_end() const;
   void queue_pieces(Connection& connection, std::size_t sent);
   void flush_backlog(Connection& connection);
   Backlog& backlog_of(Connection& connection);

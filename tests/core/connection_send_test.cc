@@ -286,6 +286,24 @@ TEST_F(ConnectionSend, DroppingTheQueueKeepsAFrameThatHasBegun) {
   }
 }
 
+// A client that gets a frame after some that were dropped would take it for the next one.
+TEST_F(ConnectionSend, DroppingTheQueueDropsWhatTheTurnWroteBehindIt) {
+  start({.outbox_bytes = 100});
+  Wire& wire = loop->connect(protocol);
+  wire.room = 3;
+  run(wire, [&](Connection& connection) { write(connection, "[first]"); });
+  run(wire, [&](Connection& connection) { write(connection, "[second]"); });
+  run(wire, [&](Connection& connection) {
+    write_block(connection, "[third]");
+    write(connection, "[fourth]");
+    loop->table.drop_queued(connection);
+    write(connection, "(sorry)");
+  });
+  wire.room = Wire::kUnlimited;
+  loop->settle();
+  EXPECT_EQ(wire.to_client, "[first](sorry)");
+}
+
 TEST_F(ConnectionSend, OutputForOthersLeavesAtTheEndOfTheTurn) {
   start();
   Wire& receiver = loop->connect(protocol);
