@@ -97,8 +97,8 @@ void Listener::admit(int fd) {
     (void)sys::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options_.user_timeout_ms);
   if (options_.sndbuf > 0) (void)sys::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, options_.sndbuf);
   if (options_.rcvbuf > 0) (void)sys::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, options_.rcvbuf);
-  const bool full = table_.full();
-  const bool over_memory = !full && table_.over_memory();
+  const bool full = !options_.over_limits && table_.full();
+  const bool over_memory = !options_.over_limits && !full && table_.over_memory();
   Protocol& protocol = full || over_memory ? refuse_ : welcome_;
   if (full) metrics_->refused_connections.add();
   if (over_memory) metrics_->refused_memory.add();

@@ -26,6 +26,9 @@ class Listener final : public EventSink {
     // sees to them, and this listener has been stopped. False, or no function: they are refused
     // here.
     std::function<bool()> on_full{};
+    // Over the limits on connections and memory its own are let in: whoever must look into a full
+    // server comes this way. ConnectionTable::kRefusalPlaces bounds them.
+    bool over_limits = false;
     // Counts what is accepted, for whoever watches from outside.
     std::atomic<std::uint64_t>* accepts = nullptr;
     // Set on each accepted socket; 0 leaves the kernel's default.

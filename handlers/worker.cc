@@ -145,7 +145,7 @@ int Worker::start() {
   reactor_.set_turn_word(own_slot().turns);
   reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
   accepting_ = true;
-  accept_at(birth_.slot, true);
+  accept_at(birth_.slot, true, true);
   own_slot().state.store(WorkerState::ready);
   slots_.wake_master();
   follow_orders();
@@ -164,24 +164,27 @@ void Worker::tick() {
 
 std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket,
                                                       std::uint32_t slot) {
-  core::Listener::Options options{.accepts = &slots_[slot].accepts,
+  core::Listener::Options options{.over_limits = socket.internal,
+                                  .accepts = &slots_[slot].accepts,
                                   .sndbuf = static_cast<int>(settings_.sndbuf),
                                   .rcvbuf = static_cast<int>(settings_.rcvbuf),
                                   .user_timeout_ms = kUserTimeoutMs,
                                   .metrics = &counters_.of(metrics_.core().listeners)};
-  if (slots_.count() > 1) options.on_full = [this] { return step_aside(); };
+  if (slots_.count() > 1 && !socket.internal) options.on_full = [this] { return step_aside(); };
   return std::make_unique<core::Listener>(reactor_, table_, tcp_,
                                           socket.internal ? internal_http_ : public_http_, refusal_,
                                           socket.fd, options);
 }
 
-void Worker::accept_at(std::uint32_t slot, bool accept) {
+// At the internal sockets too where a slot is full: who looks after it must get in.
+void Worker::accept_at(std::uint32_t slot, bool accept, bool accept_internal) {
   auto& listeners = listeners_[slot];
-  if (accept && listeners.empty())
+  if ((accept || accept_internal) && listeners.empty())
     for (const ListenSocket& socket : sockets_[slot])
       listeners.push_back(make_listener(socket, slot));
-  for (const auto& listener : listeners) {
-    if (!accept) {
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    core::Listener* const listener = listeners[i].get();
+    if (!(sockets_[slot][i].internal ? accept_internal : accept)) {
       listener->stop();
       if (slot != birth_.slot) listener->give_reserve_back();
     } else if (const int error = listener->start(); error < 0) {
@@ -194,9 +197,8 @@ void Worker::follow_orders() {
   const bool full = own_slot().full.load();
   for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) {
     const bool own = slot == birth_.slot;
-    const bool wanted = own ? !full || own_slot().refuse.load()
-                            : !full && slots_[slot].covered_by.load() == birth_.slot;
-    accept_at(slot, accepting_ && wanted);
+    const bool ours = accepting_ && (own || slots_[slot].covered_by.load() == birth_.slot);
+    accept_at(slot, ours && (!full || (own && own_slot().refuse.load())), ours && (own || !full));
   }
 }
 

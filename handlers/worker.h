@@ -48,7 +48,7 @@ class Worker {
   int start();
   core::Slot& own_slot() { return slots_[birth_.slot]; }
   std::unique_ptr<core::Listener> make_listener(const ListenSocket& socket, std::uint32_t slot);
-  void accept_at(std::uint32_t slot, bool accept);
+  void accept_at(std::uint32_t slot, bool accept, bool accept_internal);
   void follow_orders();
   bool step_aside();
   void try_again();

@@ -124,6 +124,15 @@ TEST_F(ListenerTest, BeyondTheLimitTheyAreToldSo) {
   EXPECT_TRUE(clients[0].received.empty());
 }
 
+TEST_F(ListenerTest, WhoLooksAfterAFullServerIsLetIn) {
+  start({.over_limits = true}, {.max_connections = 1});
+  connect(1 + ConnectionTable::kRefusalPlaces + 1);
+  for (int i = 0; i < 3; ++i) turn();
+  EXPECT_EQ(counters().accepted, 1 + ConnectionTable::kRefusalPlaces);
+  EXPECT_EQ(counters().refused_connections, 0u);
+  EXPECT_EQ(counters().refused_memory, 1u);  // there is an end to it
+}
+
 TEST_F(ListenerTest, EvenThoseWhoAreToldAreBounded) {
   start({}, {.max_connections = 1});
   connect(1 + ConnectionTable::kRefusalPlaces + 5);

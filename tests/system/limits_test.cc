@@ -1,5 +1,8 @@
 // The server at its limits: it serves whom it has, refuses whom it cannot have, does not spin, and
 // recovers.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "tests/system/fixture.h"
 #include "tests/system/process_facts.h"
 
@@ -74,6 +77,16 @@ TEST_F(Limits, MaxConnectionsIsForEachWorker) {
   EXPECT_EQ(held_.size(), 10u);
   EXPECT_EQ(refused.answer, Answer::refused_in_http);
   EXPECT_TRUE(all_held_echo());
+}
+
+// A peer that vanished without a word acknowledges nothing: the kernel gives it up after 30 s, not
+// after a quarter of an hour.
+TEST_F(Limits, AVanishedPeerIsGivenUp) {
+  start({"--workers", "1"});
+  const auto peer = client();
+  ASSERT_NE(peer, nullptr);
+  EXPECT_EQ(options_of_connections(server().pid(), IPPROTO_TCP, TCP_USER_TIMEOUT),
+            std::vector<int>{30'000});
 }
 
 class Descriptors : public Limits, public testing::WithParamInterface<int> {

@@ -16,7 +16,11 @@ namespace {
 class Metrics : public HttpTest {
  protected:
   void start_with_workers(int workers) {
-    start({"--workers", std::to_string(workers), "--ping-interval-ms", "0"});
+    start_with({"--workers", std::to_string(workers)}, workers);
+  }
+  void start_with(std::vector<std::string> flags, int workers) {
+    flags.insert(flags.end(), {"--ping-interval-ms", "0"});
+    start(std::move(flags));
     ASSERT_NE(server_, nullptr);
     constexpr std::string_view kInternal = "internal listener on 127.0.0.1:";
     ASSERT_TRUE(server().wait_for_output(std::string(kInternal), soon()));
@@ -239,6 +243,21 @@ TEST_F(Metrics, AKilledWorkersCountersStayAndItsGaugesGo) {
     if (fresh == nullptr || !fresh->echoes("after", soon())) return false;
     return scrape("?by=worker").sum("spate_messages_sent_total", zero) == echoed + 1;
   }));
+}
+
+TEST_F(Metrics, CanBeReadWhenClientsAreRefused) {
+  for (const int workers : {1, 2}) {
+    start_with({"--workers", std::to_string(workers), "--max-connections", "1"}, workers);
+    std::vector<std::unique_ptr<WsClient>> held;
+    for (int i = 0; i < workers; ++i) {
+      held.push_back(client());
+      ASSERT_NE(held.back(), nullptr);
+    }
+    auto refused = raw_client();
+    ASSERT_TRUE(refused->send(request("GET", "/health"), soon()));
+    EXPECT_EQ(response(*refused).status(), 503);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(scrape().value("spate_websockets"), workers);
+  }
 }
 
 TEST_F(Metrics, AreForOperatorsAlone) {

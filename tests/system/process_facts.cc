@@ -1,5 +1,8 @@
 #include "tests/system/process_facts.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -64,6 +67,29 @@ std::size_t open_descriptors(pid_t pid) {
     ++count;
   }
   return count;
+}
+
+std::vector<int> options_of_connections(pid_t root, int level, int name) {
+  std::vector<int> values;
+  for (const pid_t pid : process_tree(root)) {
+    const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error)) {
+      const int fd = static_cast<int>(
+          ::syscall(SYS_pidfd_getfd, process, std::stoi(entry.path().filename()), 0));
+      sockaddr_storage peer;
+      socklen_t bytes = sizeof peer;
+      int value = 0;
+      if (fd >= 0 && ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) == 0 &&
+          (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) &&
+          ::getsockopt(fd, level, name, &value, &(bytes = sizeof value)) == 0)
+        values.push_back(value);
+      if (fd >= 0) ::close(fd);
+    }
+    if (process >= 0) ::close(process);
+  }
+  return values;
 }
 
 }  // namespace spate::tests

@@ -21,4 +21,7 @@ std::size_t pss_bytes(pid_t root);
 // Descriptors that one process holds.
 std::size_t open_descriptors(pid_t pid);
 
+// An integer option of each connected TCP socket of the tree.
+std::vector<int> options_of_connections(pid_t root, int level, int name);
+
 }  // namespace spate::tests
