@@ -130,11 +130,12 @@ PEERS = [
     own("bun", "Bun (µWebSockets)", ("npm:bun",), "npm bun", f"{BUN} {{here}}/bun.js"),
     own("ws", "Node ws", ("nodejs", "npm:ws", "npm:bufferutil"), "npm ws", "node {here}/ws.js",
         needs=(f"{NODE}/ws", f"{NODE}/bufferutil")),
-    Peer("socketio", "Socket.IO", packages=("nodejs", "npm:socket.io"), found="npm socket.io",
-         needs=("node", f"{NODE}/socket.io"), fanout="node {here}/socketio.js fanout {port}",
-         paths={"fanout": "/socket.io/?EIO=4&transport=websocket"},
-         bench={"fanout": SOCKETIO + "--subscribe-frame 40 --publisher-frame 40 "
-                          """--publish-frame '42["m","{{payload}}"]'"""}),
+    own("socketio", "Socket.IO", ("nodejs", "npm:socket.io"), "npm socket.io",
+        "node {here}/socketio.js", needs=(f"{NODE}/socket.io",),
+        paths=dict.fromkeys(KINDS, "/socket.io/?EIO=4&transport=websocket"),
+        bench={"echo": SOCKETIO + """--hello-frame 40 --message-frame '42["m","{{payload}}"]'""",
+               "fanout": SOCKETIO + "--subscribe-frame 40 --publisher-frame 40 "
+                                    """--publish-frame '42["m","{{payload}}"]'"""}),
     own("gorilla", "Go gorilla/websocket", ("golang-go", "golang-github-gorilla-websocket-dev"),
         "dpkg golang-github-gorilla-websocket-dev", "{build}/peers/go_gorilla"),
     own("nhooyr", "Go nhooyr.io/websocket", ("golang-go", "golang-nhooyr-websocket-dev"),

@@ -57,6 +57,21 @@ TEST(FrameTemplate, KnowsWhetherItPublishesAnything) {
   EXPECT_FALSE(FrameTemplate::parse("a{{payload_bytes}}b", wrong)->has_payload());
 }
 
+TEST(FrameTemplate, IsAnEnvelopeWhenOnlyThePayloadChanges) {
+  const auto around = [](std::string_view text) -> std::string {
+    std::string wrong;
+    const auto envelope = FrameTemplate::parse(text, wrong)->envelope(200);
+    return envelope ? envelope->before + "|" + envelope->after : "none";
+  };
+  EXPECT_EQ(around("{{payload}}"), "|");
+  EXPECT_EQ(around(R"(42["m","{{payload}}"])"), R"(42["m",""])"s.insert(8, "|"));
+  EXPECT_EQ(around("{{payload_bytes+1}} {{payload}} {{payload_varint}}"), "201 | \xc8\x01");
+  EXPECT_EQ(around("{{payload_bytes}}"), "none");
+  EXPECT_EQ(around("{{payload}}{{payload}}"), "none");
+  EXPECT_EQ(around("{{number}}{{payload}}"), "none");
+  EXPECT_EQ(around("{{payload}}{{connection}}"), "none");
+}
+
 TEST(Publication, IsReadAsItWasWritten) {
   for (const std::size_t bytes : {32u, 33u, 64u, 5000u, 100'000u}) {
     for (const std::uint64_t number : {0ul, 1ul, 25ul, 26ul, 123'456'789ul}) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "codec/accept_key.h"
@@ -24,7 +25,8 @@ namespace {
 
 struct Peer {
   std::string in;
-  std::string held_back;  // a reply that a later one overtakes
+  std::string held_back;  // a reply that a later one overtakes, or that waits for a "pong!"
+  bool pinged = false;    // in the protocol of the messages
   bool upgraded = false;
   bool over = false;  // to be closed once the reply is out
 };
@@ -84,6 +86,10 @@ std::string faulty(int fd, Peer& peer, char opcode, std::string payload) {
   const std::string reply = frame(opcode, payload);
   if (fault == "drop") return {};
   if (fault == "double") return reply + reply;
+  if (fault == "app-ping") {
+    peer.pinged = true;
+    return reply + frame(1, "ping?");
+  }
   if (fault == "unasked") return reply + frame(opcode, "oooooooo") + frame(9, "ping");
   if (fault == "masked")
     return reply.substr(0, 1) + static_cast<char>(reply[1] | 0x80) + reply.substr(2);
@@ -99,7 +105,10 @@ std::string faulty(int fd, Peer& peer, char opcode, std::string payload) {
 
 std::string reply_to(int fd, Peer& peer, char opcode, const std::string& payload) {
   std::string reply;
-  if (fault == "fragment" && payload.size() > 1) {  // legal, with a ping between the fragments
+  if (peer.pinged) {
+    peer.held_back += frame(opcode, payload);
+  } else if (fault == "fragment" &&
+             payload.size() > 1) {  // legal, with a ping between the fragments
     reply = frame(opcode, payload.substr(0, 1));
     reply[0] = opcode;
     reply += frame(9, "between") + frame(0, payload.substr(1));
@@ -120,6 +129,10 @@ std::string answer(int fd, Peer& peer, char opcode, const std::string& payload) 
   if (opcode == 9) return frame(10, fault == "wrong-pong" ? "?" + payload : payload);
   if (opcode == 10) return {};
   if (fault == "stall") stall();
+  if (payload == "pong!") {
+    peer.pinged = false;
+    return std::exchange(peer.held_back, {});
+  }
   if (!broadcast) return reply_to(fd, peer, opcode, payload);
   for (auto& [other, subscriber] : peers)
     if (other != fd && subscriber.upgraded)

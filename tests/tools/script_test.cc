@@ -70,6 +70,53 @@ INSTANTIATE_TEST_SUITE_P(Sizes, ScriptOf,
                          testing::Values("0", "1", "5", "8", "20", "125", "126", "1K", "65535",
                                          "65536", "8-300", "20:70,1K:25,70K:5"));
 
+// Every stamp goes out so that it needs no escape, wherever the envelope puts it, and comes back.
+TEST(Script, EnvelopesAreAroundThePayloadsAndHoldNoBackslash) {
+  for (const char* text : {"20", "8", "3", "70K", "8-300"}) {
+    const Sizes sizes = *Sizes::parse(text);
+    for (std::size_t length = 0; length < 6; ++length) {
+      std::vector<Envelope> envelopes;
+      for (const std::size_t bytes : sizes.distinct())
+        envelopes.push_back({std::string(length, '<') + std::to_string(bytes), ">"});
+      Script script(sizes, Opcode::text, 64, envelopes);
+      for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{100'000'000}}) {
+        std::string bytes(as_text(script.frames(0x5'cccc, first, 64)));
+        for (std::uint64_t number = first; number < first + 64; ++number) {
+          ASSERT_GE(bytes.size(), script.frame_bytes(0x5'cccc, number));
+          const std::size_t size = script.payload_bytes(0x5'cccc, number);
+          std::string message = take_frame(bytes).payload;
+          const std::string before = std::string(length, '<') + std::to_string(size);
+          ASSERT_TRUE(message.starts_with(before) && message.ends_with(">")) << message;
+          message = message.substr(before.size(), message.size() - before.size() - 1);
+          ASSERT_EQ(message.size(), size);
+          EXPECT_EQ(message.find_first_of("\\\""), std::string::npos) << message;
+          const std::size_t stamp_bytes = script.stamp_bytes();
+          std::uint64_t stamp = 0;
+          std::memcpy(&stamp, message.data(), stamp_bytes);
+          const auto reading =
+              script.read_stamp(Script::exchange_backslashes(stamp), 0x5'cccc, number);
+          EXPECT_TRUE(reading.good);
+          EXPECT_EQ(reading.number, number);
+          EXPECT_TRUE(
+              script.filler_matches(number, stamp_bytes, as_bytes(message).subspan(stamp_bytes)));
+        }
+        EXPECT_TRUE(bytes.empty());
+      }
+    }
+  }
+}
+
+TEST(Script, BackslashesAndTildesAreExchanged) {
+  const auto exchanged = [](std::string_view from) {
+    const std::uint64_t to =
+        Script::exchange_backslashes(load<std::uint64_t>(as_bytes(from).data()));
+    return std::string(reinterpret_cast<const char*>(&to), sizeof to);
+  };
+  EXPECT_EQ(exchanged("0123abno"), "0123abno");
+  EXPECT_EQ(exchanged("\\[]}\\\\~\x7f"), "~[]}~~\\\x7f");
+  EXPECT_EQ(exchanged("\xdc\xfe\xdd\x5b\x5d\x7d\x7f\x5c"), "\xdc\xfe\xdd\x5b\x5d\x7d\x7f~");
+}
+
 TEST(Script, FramesCanBeBuiltAgainAfterOthers) {
   Script script(*Sizes::parse("20"), Opcode::binary, 4);
   const std::string once(as_text(script.frames(1, 5, 3)));

@@ -47,7 +47,7 @@ class Conductor {
   bool connect_all();
   bool connect(std::uint64_t connections);
   void say_why_none();
-  void await_subscriptions();
+  void await_ready();
   void mark();
   [[nodiscard]] Sample sample() const;
   void measure();
@@ -84,7 +84,7 @@ bool Conductor::connect_all() {
     mark();
   }
   if (!connect(options_.connections)) return false;
-  if (options_.scenario == Scenario::fanout) await_subscriptions();
+  if (options_.scenario == Scenario::fanout || !options_.ready_when.empty()) await_ready();
   if (idle) sleep_until(now_ns() + kSettle);
   mark();
   return true;
@@ -120,9 +120,12 @@ void Conductor::say_why_none() {
   std::fputc('\n', stderr);
 }
 
-void Conductor::await_subscriptions() {
+void Conductor::await_ready() {
   const std::uint64_t deadline = now_ns() + to_ns(options_.timeout);
-  const auto waiting = [&] { return loads_.sum(&Stats::open) - loads_.sum(&Stats::ready); };
+  const auto waiting = [&] {
+    const std::uint64_t ready = loads_.sum(&Stats::ready), open = loads_.sum(&Stats::open);
+    return open - std::min(open, ready);  // one that was ready may have closed
+  };
   while (waiting() > 0 && now_ns() < deadline) sleep_until(now_ns() + 2 * kNsPerMs);
   result_->errors[static_cast<std::size_t>(Error::not_subscribed)] += waiting();
 }

@@ -1,5 +1,5 @@
-// Control frames a connection owes the server: they may only go out between two of its own frames,
-// and the socket may be full.
+// Frames a connection owes the server beside its messages, control frames above all: they may only
+// go out between two of those, and the socket may be full.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,10 @@ namespace spate::bench {
 
 class ControlQueue {
  public:
+  void put(Opcode opcode, ConstBytes payload) {
+    if (!frames_) frames_ = std::make_unique<std::string>();
+    *frames_ += client_frame(opcode, as_text(payload), kKey);
+  }
   void ping(ConstBytes payload) { put(Opcode::ping, payload); }
   void pong(ConstBytes payload) { put(Opcode::pong, payload); }
   [[nodiscard]] bool empty() const { return !frames_; }
@@ -28,11 +32,6 @@ class ControlQueue {
 
  private:
   static constexpr std::uint32_t kKey = 0x6b8b4567;
-
-  void put(Opcode opcode, ConstBytes payload) {
-    if (!frames_) frames_ = std::make_unique<std::string>();
-    *frames_ += client_frame(opcode, as_text(payload), kKey);
-  }
 
   std::unique_ptr<std::string> frames_;
 };

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "tools/spate-bench/arrivals.h"
+#include "tools/spate-bench/dialect.h"
 #include "tools/spate-bench/reply_judge.h"
 #include "tools/spate-bench/script.h"
 #include "tools/spate-bench/talk.h"
@@ -18,7 +19,9 @@ class EchoPlayer final : public Player {
   explicit EchoPlayer(Worker& worker)
       : worker_(worker),
         options_(worker.options()),
-        script_(options_.sizes, options_.opcode, options_.in_flight),
+        dialect_(dialect_of(worker)),
+        script_(options_.sizes, options_.opcode, options_.in_flight,
+                dialect_ ? dialect_->envelopes() : std::vector<Envelope>{}),
         judge_(worker, script_),
         talks_(worker.connections().size()) {
     const std::uint64_t seed = 0x5eed + worker.number();
@@ -44,20 +47,23 @@ class EchoPlayer final : public Player {
   void finish(std::uint64_t now) override;
 
  private:
+  static std::unique_ptr<Dialect> dialect_of(Worker& worker);
+  void join(Connection& connection, Talk& talk, std::uint64_t now);
   Connection& next_speaker();
   void say(Connection& connection, std::uint64_t count, std::uint64_t due_ns, std::uint64_t now);
   void refill(Connection& connection, Talk& talk, std::uint64_t now);
   void flush(Connection& connection, std::uint64_t now);
   void took(Talk& talk, std::uint32_t id, std::size_t bytes);
   void replace_one(std::uint64_t due_ns);
-  void forget(const Talk& talk);
+  void forget(Talk& talk);
 
   Worker& worker_;
   const Options& options_;
+  const std::unique_ptr<Dialect> dialect_;  // none: it is echo and nothing else
   Script script_;
   ReplyJudge judge_;
   std::vector<Talk> talks_;           // by Connection::index
-  std::vector<std::uint32_t> open_;   // indices of open connections
+  std::vector<std::uint32_t> open_;   // indices of those that may talk
   std::optional<Arrivals> arrivals_;  // open loop
   std::optional<Arrivals> churn_;
   std::uint32_t next_ = 0;         // constant arrivals go round
@@ -70,8 +76,22 @@ void EchoPlayer::opened(Connection& connection, std::uint64_t now) {
   Talk& talk = talks_[connection.index];
   judge_.begin(connection, now);
   talk = {};
+  if (!dialect_) return join(connection, talk, now);
+  const bool ready = dialect_->greet(connection.index, worker_.id_of(connection), talk.controls);
+  if (!talk.controls.empty()) flush(connection, now);
+  if (ready && connection.open()) join(connection, talk, now);
+}
+
+std::unique_ptr<Dialect> EchoPlayer::dialect_of(Worker& worker) {
+  if (!worker.options().has_dialect()) return nullptr;
+  return std::make_unique<Dialect>(worker.options(), worker.connections().size());
+}
+
+// From now on it may talk.
+void EchoPlayer::join(Connection& connection, Talk& talk, std::uint64_t now) {
   talk.open_index = static_cast<std::uint32_t>(open_.size());
   open_.push_back(connection.index);
+  worker_.stats().ready.add();
   refill(connection, talk, now);
 }
 
@@ -85,10 +105,12 @@ void EchoPlayer::closed(Connection& connection, std::uint64_t) {
 }
 
 // Takes a closed connection out of open_.
-void EchoPlayer::forget(const Talk& talk) {
+void EchoPlayer::forget(Talk& talk) {
+  if (talk.open_index == Talk::kSilent) return;
   talks_[open_.back()].open_index = talk.open_index;
   open_[talk.open_index] = open_.back();
   open_.pop_back();
+  talk.open_index = Talk::kSilent;
 }
 
 void EchoPlayer::start(std::uint64_t now) {
@@ -97,7 +119,8 @@ void EchoPlayer::start(std::uint64_t now) {
   if (arrivals_) return arrivals_->start(now);
   // Not over open_: a connection that breaks while it is spoken to leaves it.
   for (Connection& connection : worker_.connections())
-    if (connection.open()) refill(connection, talks_[connection.index], now);
+    if (Talk& talk = talks_[connection.index]; talk.open_index != Talk::kSilent)
+      refill(connection, talk, now);
 }
 
 void EchoPlayer::run_due(std::uint64_t now) {
@@ -178,6 +201,13 @@ void EchoPlayer::took(Talk& talk, std::uint32_t id, std::size_t bytes) {
 
 void EchoPlayer::received(Connection& connection, ConstBytes bytes, std::uint64_t now) {
   Talk& talk = talks_[connection.index];
+  if (dialect_) {
+    const Dialect::Heard heard = dialect_->hear(connection.index, bytes, talk.controls);
+    if (!heard.good) return worker_.fail(connection, Error::protocol_error, now);
+    bytes = heard.frames;
+    if (heard.ready) join(connection, talk, now);
+    if (!connection.open()) return;
+  }
   const std::uint64_t before = talk.expected;
   auto verdict = ReplyJudge::Verdict::go_on;
   if (options_.raw)

@@ -12,6 +12,7 @@
 #include "tools/spate-bench/frame_template.h"
 #include "tools/spate-bench/frames.h"
 #include "tools/spate-bench/publication.h"
+#include "tools/spate-bench/whole_message.h"
 #include "tools/spate-bench/worker.h"
 
 namespace spate::bench {
@@ -233,35 +234,19 @@ struct FanoutPlayer::Listener {
   Connection& connection;
   Member& member;
   std::uint64_t now;
-  ConstBytes whole{};
+  WholeMessage whole{member.partial};
   bool closing = false;
   std::string pongs{};
 
-  void message_begin(Opcode) {
-    whole = {};
-    member.partial.reset();
-  }
-  void message_bytes(ConstBytes bytes) {
-    if (whole.empty() && !member.partial) {
-      whole = bytes;
-      return;
-    }
-    keep();
-    member.partial->append(as_text(bytes));
-  }
+  void message_begin(Opcode) { whole.begin(); }
+  void message_bytes(ConstBytes bytes) { whole.add(bytes); }
   void message_end() {
-    player.message(connection, member.partial ? as_bytes(*member.partial) : whole, now);
-    whole = {};
-    member.partial.reset();
+    player.message(connection, whole.get(), now);
+    whole.begin();
   }
   void control(Opcode opcode, ConstBytes payload) {
     closing |= opcode == Opcode::close;
     if (opcode == Opcode::ping) pongs += client_frame(Opcode::pong, as_text(payload), kMaskingKey);
-  }
-  // What `whole` points to dies with the read.
-  void keep() {
-    if (!member.partial) member.partial = std::make_unique<std::string>(as_text(whole));
-    whole = {};
   }
 };
 
@@ -273,7 +258,7 @@ void FanoutPlayer::received(Connection& connection, ConstBytes bytes, std::uint6
   if (!connection.open()) return;
   if (!good) return worker_.fail(connection, Error::protocol_error, now);
   if (listener.closing) return worker_.fail(connection, Error::closed_by_server, now);
-  if (!listener.whole.empty()) listener.keep();
+  listener.whole.keep();
   if (!listener.pongs.empty()) put(connection, listener.pongs, now);
   settle_completed(now);
 }

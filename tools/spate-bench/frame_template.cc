@@ -109,10 +109,8 @@ void FrameTemplate::render(std::string& to, const Values& values) const {
         to += values.payload;
         break;
       case Kind::payload_bytes:
-        to += std::to_string(values.payload.size() + piece.more);
-        break;
       case Kind::payload_varint:
-        put_varint(to, values.payload.size() + piece.more);
+        put_length(to, piece, values.payload.size());
         break;
       case Kind::connection:
         to += std::to_string(values.connection);
@@ -122,6 +120,38 @@ void FrameTemplate::render(std::string& to, const Values& values) const {
         break;
     }
   }
+}
+
+void FrameTemplate::put_length(std::string& to, const Piece& piece, std::size_t payload_bytes) {
+  if (piece.kind == Kind::payload_bytes)
+    to += std::to_string(payload_bytes + piece.more);
+  else
+    put_varint(to, payload_bytes + piece.more);
+}
+
+std::optional<Envelope> FrameTemplate::envelope(std::size_t payload_bytes) const {
+  Envelope around;
+  bool behind = false;
+  for (const Piece& piece : pieces_) {
+    std::string& side = behind ? around.after : around.before;
+    switch (piece.kind) {
+      case Kind::text:
+        side += piece.text;
+        break;
+      case Kind::payload_bytes:
+      case Kind::payload_varint:
+        put_length(side, piece, payload_bytes);
+        break;
+      case Kind::payload:
+        if (behind) return std::nullopt;
+        behind = true;
+        break;
+      case Kind::connection:
+      case Kind::number:
+        return std::nullopt;
+    }
+  }
+  return behind ? std::optional(around) : std::nullopt;
 }
 
 bool FrameTemplate::has_payload() const {

@@ -21,6 +21,10 @@
 
 namespace spate::bench {
 
+struct Envelope {
+  std::string before, after;
+};
+
 class FrameTemplate {
  public:
   // Nothing when a placeholder or an escape is none of the above; `wrong` then quotes it.
@@ -34,6 +38,10 @@ class FrameTemplate {
   void render(std::string& to, const Values& values) const;
 
   [[nodiscard]] bool has_payload() const;
+
+  // What stands around a payload of so many bytes, where the payload stands once and its length is
+  // all that the rest depends on; nothing elsewhere.
+  [[nodiscard]] std::optional<Envelope> envelope(std::size_t payload_bytes) const;
 
  private:
   enum class Kind : std::uint8_t {
@@ -51,6 +59,8 @@ class FrameTemplate {
   };
   // What `text` begins with, and how long it is there; nothing when it is no placeholder.
   static std::optional<std::pair<Piece, std::size_t>> placeholder(std::string_view text);
+
+  static void put_length(std::string& to, const Piece& piece, std::size_t payload_bytes);
 
   std::vector<Piece> pieces_;
 };

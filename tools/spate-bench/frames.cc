@@ -23,24 +23,28 @@ std::uint32_t random_masking_key(std::uint64_t& seed) {
   }
 }
 
-std::size_t write_client_header(std::byte* to, Opcode opcode, std::uint64_t payload_bytes,
-                                std::uint32_t key) {
-  constexpr std::byte kFin{0x80}, kMask{0x80};
-  std::size_t at = 2;
+std::size_t write_server_header(std::byte* to, Opcode opcode, std::uint64_t payload_bytes) {
+  constexpr std::byte kFin{0x80};
   to[0] = kFin | static_cast<std::byte>(opcode);
   if (payload_bytes < 126) {
-    to[1] = kMask | static_cast<std::byte>(payload_bytes);
+    to[1] = static_cast<std::byte>(payload_bytes);
   } else if (payload_bytes < 65536) {
-    to[1] = kMask | std::byte{126};
+    to[1] = std::byte{126};
     store(to + 2, big_endian(static_cast<std::uint16_t>(payload_bytes)));
-    at = 4;
   } else {
-    to[1] = kMask | std::byte{127};
+    to[1] = std::byte{127};
     store(to + 2, big_endian(payload_bytes));
-    at = 10;
   }
+  return server_header_bytes(payload_bytes);
+}
+
+std::size_t write_client_header(std::byte* to, Opcode opcode, std::uint64_t payload_bytes,
+                                std::uint32_t key) {
+  constexpr std::byte kMask{0x80};
+  const std::size_t at = write_server_header(to, opcode, payload_bytes);
+  to[1] |= kMask;
   store(to + at, key);
-  return at + 4;
+  return at + sizeof key;
 }
 
 void apply_mask(Bytes payload, std::uint32_t key, std::uint64_t offset) {

@@ -34,7 +34,8 @@ constexpr std::size_t client_header_bytes(std::uint64_t payload_bytes) {
 // A masking key is never zero in any byte, or a server that forgets to unmask would not be noticed.
 std::uint32_t random_masking_key(std::uint64_t& seed);
 
-// Writes the header of a whole, masked message; returns its length. `key` is in memory order.
+// Write the header of a whole message; return its length. `key` is in memory order.
+std::size_t write_server_header(std::byte* to, Opcode opcode, std::uint64_t payload_bytes);
 std::size_t write_client_header(std::byte* to, Opcode opcode, std::uint64_t payload_bytes,
                                 std::uint32_t key);
 

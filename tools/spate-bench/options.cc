@@ -67,12 +67,58 @@ void add_common(CLI::App& app, Options& options) {
   app.add_flag("--quiet", options.quiet, "no live line and no table");
 }
 
+void add_template(CLI::App& app, const char* flag, const char* what,
+                  std::function<void(FrameTemplate)> take) {
+  app.add_option_function<std::vector<std::string>>(
+         flag,
+         [flag, take = std::move(take)](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) {
+             std::string wrong;
+             auto parsed = FrameTemplate::parse(text, wrong);
+             if (!parsed) throw CLI::ValidationError(flag, wrong + " means nothing");
+             take(std::move(*parsed));
+           }
+         },
+         what)
+      ->allow_extra_args(false);
+}
+
+void add_text(CLI::App& app, const char* flag, const char* what, std::string& to) {
+  app.add_option_function<std::string>(
+      flag,
+      [flag, &to](const std::string& text) {
+        std::string wrong;
+        const auto bytes = unescape(text, wrong);
+        if (!bytes) throw CLI::ValidationError(flag, wrong + " means nothing");
+        to = *bytes;
+      },
+      what);
+}
+
+void add_readiness(CLI::App& app, Options& options, const char* ready_when) {
+  add_text(app, "--ready-when", ready_when, options.ready_when);
+  add_text(app, "--app-ping", "a message that is the server's ping in its own protocol …",
+           options.app_ping);
+  add_text(app, "--app-pong", "… and what it is answered with", options.app_pong);
+}
+
 void add_echo(CLI::App& app, Options& options) {
   add_connections(app, options);
   add_messages(app, options,
                "messages a connection has under way; with --rate, messages in each burst");
   add_rate(app, options,
            "open loop: messages a second over all connections (default: closed loop)");
+  add_template(app, "--hello-frame", "what a connection sends first; repeatable",
+               [&](FrameTemplate frame) { options.hello_frames.push_back(std::move(frame)); });
+  add_template(app, "--message-frame",
+               "the envelope of a message and of its reply; knows {{payload}} {{payload_bytes}} "
+               "{{payload_varint}} (both also with +N) and \\r \\n \\t \\0 \\\\ \\xHH (default: "
+               "{{payload}})",
+               [&](FrameTemplate frame) {
+                 options.message_frame = std::move(frame);
+                 options.enveloped = true;
+               });
+  add_readiness(app, options, "a connection may talk once a message contains this text");
 }
 
 void add_mix(CLI::App& app, Options& options) {
@@ -104,34 +150,6 @@ void add_storm(CLI::App& app, Options& options) {
   app.add_flag("--abrupt", options.abrupt, "close with a reset, not with a close handshake");
 }
 
-void add_template(CLI::App& app, const char* flag, const char* what,
-                  std::function<void(FrameTemplate)> take) {
-  app.add_option_function<std::vector<std::string>>(
-         flag,
-         [flag, take = std::move(take)](const std::vector<std::string>& texts) {
-           for (const std::string& text : texts) {
-             std::string wrong;
-             auto parsed = FrameTemplate::parse(text, wrong);
-             if (!parsed) throw CLI::ValidationError(flag, wrong + " means nothing");
-             take(std::move(*parsed));
-           }
-         },
-         what)
-      ->allow_extra_args(false);
-}
-
-void add_text(CLI::App& app, const char* flag, const char* what, std::string& to) {
-  app.add_option_function<std::string>(
-      flag,
-      [flag, &to](const std::string& text) {
-        std::string wrong;
-        const auto bytes = unescape(text, wrong);
-        if (!bytes) throw CLI::ValidationError(flag, wrong + " means nothing");
-        to = *bytes;
-      },
-      what);
-}
-
 void add_fanout(CLI::App& app, Options& options) {
   app.add_option("--subscribers", options.subscribers, "connections that receive")
       ->check(CLI::Range(1u, 5'000'000u))
@@ -152,11 +170,7 @@ void add_fanout(CLI::App& app, Options& options) {
       "a publication; knows {{payload}} {{payload_bytes}} {{payload_varint}} (both also with "
       "+N) {{connection}} {{number}} and \\r \\n \\t \\0 \\\\ \\xHH (default: {{payload}})",
       [&](FrameTemplate frame) { options.publish_frame = std::move(frame); });
-  add_text(app, "--ready-when", "a subscriber is subscribed when a message contains this text",
-           options.ready_when);
-  add_text(app, "--app-ping", "a message that is the server's ping in its own protocol …",
-           options.app_ping);
-  add_text(app, "--app-pong", "… and what it is answered with", options.app_pong);
+  add_readiness(app, options, "a subscriber is subscribed when a message contains this text");
   app.add_option("--delivery-bytes", options.delivery_bytes,
                  "with --raw: bytes of a delivered frame (default: one of the payload alone)");
 }
@@ -179,7 +193,7 @@ int parse_options(int argc, char** argv, Options& options) {
     add_common(*sub, options);
   };
   std::string wrong;
-  options.publish_frame = *FrameTemplate::parse("{{payload}}", wrong);
+  options.publish_frame = options.message_frame = *FrameTemplate::parse("{{payload}}", wrong);
   scenario(Scenario::echo, "echo", "messages that the server sends back", add_echo);
   scenario(Scenario::fanout, "fanout", "publications that all subscribers receive", add_fanout);
   scenario(Scenario::idle, "idle", "connections that are only held", add_idle);

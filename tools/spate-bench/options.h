@@ -54,14 +54,18 @@ struct Options {
   // mix
   double talkers = 1;  // the share of connections that talk
   double churn = 0;    // connections replaced a second
+  // A protocol of the server's own.
+  std::vector<FrameTemplate> hello_frames;
+  FrameTemplate message_frame;
+  bool enveloped = false;  // message_frame was given
+  std::string ready_when;
+  std::string app_ping, app_pong;
   // fanout
   std::uint32_t subscribers = 1;
   std::uint32_t publishers = 1;
   std::vector<FrameTemplate> subscribe_frames;
   std::vector<FrameTemplate> publisher_frames;
   FrameTemplate publish_frame;
-  std::string ready_when;
-  std::string app_ping, app_pong;
   std::uint64_t delivery_bytes = 0;  // with raw; 0: a frame of the payload
 
   // Output.
@@ -71,6 +75,11 @@ struct Options {
   bool quiet = false;
 
   [[nodiscard]] bool open_loop() const { return rate > 0; }
+
+  // Whether an echo is spoken in a protocol of the server's own.
+  [[nodiscard]] bool has_dialect() const {
+    return enveloped || !hello_frames.empty() || !ready_when.empty() || !app_ping.empty();
+  }
 
   // What is counted as received.
   struct Unit {

@@ -77,6 +77,11 @@ std::string complete(Options& options) {
   const auto sizes = Sizes::parse(options.size);
   if (!sizes) return "--size " + options.size + ": not a size, a range or a list of weighted sizes";
   options.sizes = *sizes;
+  if (!options.message_frame.envelope(0))
+    return "--message-frame: needs {{payload}} once, and beside it at most its length";
+  if (options.raw && options.scenario != Scenario::fanout && options.has_dialect())
+    return "--raw: looks at nothing, so it takes no --message-frame, --hello-frame, --ready-when "
+           "and --app-ping";
   if (options.raw && !options.sizes.fixed()) return "--raw: needs one fixed --size";
   if (const std::string wrong = resolve_url(options); !wrong.empty())
     return options.url + ": " + wrong;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace spate::bench {
 
@@ -35,6 +36,10 @@ std::uint64_t gather(std::uint64_t bytes) {
 
 constexpr std::size_t kMostReplyBytes = 2048;
 
+// Nothing that needs an escape in JSON.
+constexpr std::string_view kLetters =
+    "0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz";
+
 }  // namespace
 
 std::uint64_t Script::stamp(std::uint32_t id, std::uint64_t number) {
@@ -43,23 +48,35 @@ std::uint64_t Script::stamp(std::uint32_t id, std::uint64_t number) {
   return spread((number & kNumbers) | (id & kConnections) << kNumberBits) + kZeros;
 }
 
-Script::Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst)
+std::uint64_t Script::exchange_backslashes(std::uint64_t stamp) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  // 1 in each byte that is `byte`.
+  const auto where = [stamp](std::uint64_t byte) {
+    const std::uint64_t low = kOnes * 0x7f, x = stamp ^ kOnes * byte;
+    return ~(((x & low) + low) | x | low) >> 7;
+  };
+  return stamp ^ (where('\\') | where('~')) * ('\\' ^ '~');
+}
+
+Script::Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst,
+               std::vector<Envelope> envelopes)
     : sizes_(sizes),
       opcode_(opcode),
       max_burst_(max_burst),
+      envelopes_(std::move(envelopes)),
       stamp_bytes_(std::min(kStampBytes, *std::ranges::min_element(sizes.distinct()))),
       variants_(choose_variants(sizes.largest())) {
   std::uint64_t seed = 0x5eed + static_cast<std::uint64_t>(sizes.largest());
   pattern_.resize(sizes_.largest() + kVariantStep * variants_);
   for (std::size_t i = 0; i < pattern_.size(); ++i)
-    pattern_[i] = static_cast<std::byte>('0' + random_masking_key(seed) % 75);
+    pattern_[i] = static_cast<std::byte>(kLetters[random_masking_key(seed) % kLetters.size()]);
   const std::size_t each = sizes_.fixed() ? variants_ + max_burst_ : variants_;
-  for (const std::size_t payload : sizes_.distinct())
-    for (std::size_t i = 0; i < each; ++i) built_.push_back(build(run_, payload, i, seed));
+  for (std::size_t size = 0; size < sizes_.distinct().size(); ++size)
+    for (std::size_t i = 0; i < each; ++i) built_.push_back(build(run_, size, i, seed));
   if (sizes_.fixed())
     build_replies(each);
   else
-    scratch_.resize(max_burst_ * (kMaxHeaderBytes + sizes_.largest()));
+    scratch_.resize(max_burst_ * std::ranges::max(built_, {}, &Frame::bytes).bytes);
 }
 
 void Script::build_replies(std::size_t count) {
@@ -72,14 +89,7 @@ void Script::build_replies(std::size_t count) {
   reply_run_.resize(count * reply_bytes_);
   for (std::size_t i = 0; i < count; ++i) {
     std::byte* const to = reply_run_.data() + i * reply_bytes_;
-    to[0] = std::byte{0x80} | static_cast<std::byte>(opcode_);
-    if (payload < 126) {
-      to[1] = static_cast<std::byte>(payload);
-    } else {
-      to[1] = std::byte{126};
-      store(to + 2, big_endian(static_cast<std::uint16_t>(payload)));
-    }
-    std::copy_n(filler(i), payload, to + server_header_bytes(payload));
+    std::copy_n(filler(i), payload, to + write_server_header(to, opcode_, payload));
   }
 }
 
@@ -120,16 +130,22 @@ Script::Whole Script::whole_frames(std::uint32_t id, std::uint64_t first, std::s
   }
 }
 
-Script::Frame Script::build(std::vector<std::byte>& into, std::size_t payload_bytes,
-                            std::uint64_t number, std::uint64_t& seed) const {
+Script::Frame Script::build(std::vector<std::byte>& into, std::size_t size, std::uint64_t number,
+                            std::uint64_t& seed) const {
+  const std::size_t payload = sizes_.distinct()[size];
+  const auto [before, after] = envelopes_.empty() ? Envelope{} : envelopes_[size];
+  const std::size_t message = before.size() + payload + after.size();
   const std::uint32_t key = random_masking_key(seed);
-  Frame frame{into.size(), client_header_bytes(payload_bytes), key | std::uint64_t{key} << 32};
-  into.resize(into.size() + frame.header_bytes + payload_bytes);
-  std::byte* const to = into.data() + frame.at;
-  write_client_header(to, opcode_, payload_bytes, key);
-  std::copy_n(filler(number), payload_bytes, to + frame.header_bytes);
-  apply_mask({to + frame.header_bytes, payload_bytes}, key);
-  return frame;
+  const std::size_t at = into.size(), header = client_header_bytes(message);
+  into.resize(at + header + message);
+  std::byte* to = into.data() + at + write_client_header(into.data() + at, opcode_, message, key);
+  to = std::ranges::copy(as_bytes(before), to).out;
+  to = std::copy_n(filler(number), payload, to);
+  std::ranges::copy(as_bytes(after), to);
+  apply_mask({into.data() + at + header, message}, key);
+  const std::uint64_t twice = key | std::uint64_t{key} << 32;
+  return {at, header + message, header + before.size(),
+          std::rotr(twice, static_cast<int>(before.size() % 4 * 8))};
 }
 
 void Script::put_stamp(std::byte* to, std::uint64_t stamp) const {
@@ -143,8 +159,10 @@ ConstBytes Script::frames(std::uint32_t id, std::uint64_t first, std::size_t cou
   if (sizes_.fixed()) {
     const std::size_t start = first & (variants_ - 1), frame_size = built_[1].at;
     std::byte* const run = run_.data() + start * frame_size;
-    std::byte* to = run + built_[0].header_bytes;
+    std::byte* to = run + built_[0].payload_at;
     for_stamps(id, first, count, [&, frame = &built_[start]](std::uint64_t stamp) mutable {
+      if (!envelopes_.empty()) [[unlikely]]
+        stamp = exchange_backslashes(stamp);
       put_stamp(to, stamp ^ frame->key);
       to += frame_size;
       ++frame;
@@ -156,10 +174,11 @@ ConstBytes Script::frames(std::uint32_t id, std::uint64_t first, std::size_t cou
     const std::uint64_t number = first + i;
     const std::size_t size = sizes_.index_of(id, number);
     const Frame& frame = built_[size * variants_ + (number & (variants_ - 1))];
-    const std::size_t bytes = frame.header_bytes + sizes_.distinct()[size];
-    std::memcpy(scratch_.data() + filled, run_.data() + frame.at, bytes);
-    put_stamp(scratch_.data() + filled + frame.header_bytes, stamp(id, number) ^ frame.key);
-    filled += bytes;
+    std::uint64_t of_message = stamp(id, number);
+    if (!envelopes_.empty()) of_message = exchange_backslashes(of_message);
+    std::memcpy(scratch_.data() + filled, run_.data() + frame.at, frame.bytes);
+    put_stamp(scratch_.data() + filled + frame.payload_at, of_message ^ frame.key);
+    filled += frame.bytes;
   }
   return {scratch_.data(), filled};
 }

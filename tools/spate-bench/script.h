@@ -14,6 +14,10 @@
 //   run_   | frame 0 | frame 1 | … | frame K-1 | frame 0' | … |     K variants, then room for one
 //   burst
 //
+// Where a server speaks a protocol of its own, each payload goes out in an envelope. It may be JSON
+// text, so a stamp's only byte that has a meaning there, the backslash, becomes the tilde, which no
+// stamp has.
+//
 // One Script serves all connections of a process. Nothing here allocates after construction.
 #pragma once
 
@@ -21,6 +25,7 @@
 #include <vector>
 
 #include "core/base.h"
+#include "tools/spate-bench/frame_template.h"
 #include "tools/spate-bench/frames.h"
 #include "tools/spate-bench/sizes.h"
 
@@ -32,7 +37,9 @@ class Script {
   static constexpr unsigned kNumberBits = 28;
   static constexpr unsigned kConnectionBits = 20;
 
-  Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst);
+  // `envelopes`: none, or one for each of sizes.distinct().
+  Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst,
+         std::vector<Envelope> envelopes = {});
 
   [[nodiscard]] Opcode opcode() const { return opcode_; }
   [[nodiscard]] std::size_t max_burst() const { return max_burst_; }
@@ -41,8 +48,7 @@ class Script {
     return sizes_.distinct()[sizes_.index_of(id, number)];
   }
   [[nodiscard]] std::size_t frame_bytes(std::uint32_t id, std::uint64_t number) const {
-    const std::size_t payload = payload_bytes(id, number);
-    return client_header_bytes(payload) + payload;
+    return built_[sizes_.index_of(id, number) * variants_].bytes;
   }
 
   // The frames of `count` messages from `first` on, count ≤ max_burst(). Valid until the next call.
@@ -72,6 +78,9 @@ class Script {
   [[nodiscard]] Reading read_stamp(std::uint64_t stamp, std::uint32_t id,
                                    std::uint64_t expected) const;
 
+  // Exchanges backslashes and tildes: makes a stamp fit for an envelope, and takes it back.
+  static std::uint64_t exchange_backslashes(std::uint64_t stamp);
+
   // Whether `chunk` is what stands at `offset` ≥ stamp_bytes() of message `number`.
   [[nodiscard]] bool filler_matches(std::uint64_t number, std::uint64_t offset,
                                     ConstBytes chunk) const {
@@ -85,14 +94,15 @@ class Script {
  private:
   struct Frame {
     std::size_t at;  // in run_
-    std::size_t header_bytes;
-    std::uint64_t key;  // twice the masking key
+    std::size_t bytes;
+    std::size_t payload_at;  // behind `at`
+    std::uint64_t key;       // twice the masking key, as it falls on the stamp
   };
 
   [[nodiscard]] const std::byte* filler(std::uint64_t number) const {
     return pattern_.data() + (number & (variants_ - 1)) * kVariantStep;
   }
-  Frame build(std::vector<std::byte>& into, std::size_t payload_bytes, std::uint64_t number,
+  Frame build(std::vector<std::byte>& into, std::size_t size, std::uint64_t number,
               std::uint64_t& seed) const;
   void build_replies(std::size_t count);
   template <class Put>
@@ -104,6 +114,7 @@ class Script {
   const Sizes sizes_;
   const Opcode opcode_;
   const std::size_t max_burst_;
+  const std::vector<Envelope> envelopes_;
   std::size_t stamp_bytes_;
   std::size_t variants_;  // a power of two
   std::vector<std::byte> pattern_;

@@ -30,7 +30,7 @@ struct Stats {
   Counter opened;
   Counter failed;
   Counter open;   // now
-  Counter ready;  // fan-out: subscribed, as far as can be known
+  Counter ready;  // subscribed, or with --ready-when ready, as far as can be known
   Counter sent;   // messages handed to the kernel; bytes are payload
   Counter sent_bytes;
   Counter received;

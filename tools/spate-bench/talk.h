@@ -27,7 +27,8 @@ struct Talk {
   std::uint64_t bytes = 0;
   std::uint64_t stamp = 0;
   std::uint64_t number = 0;
-  std::uint32_t open_index = 0;  // in the player's list of open connections
+  static constexpr std::uint32_t kSilent = ~std::uint32_t{0};
+  std::uint32_t open_index = kSilent;  // in the player's list of those that may talk
   bool wrong_type = false;
   bool wrong_content = false;
 
