@@ -6,6 +6,17 @@
 
 namespace spate::core {
 
+void Reserve::keep() {
+  if (fd_ < 0) fd_ = sys::open_null();
+}
+
+bool Reserve::spend() {
+  if (fd_ < 0) return false;
+  sys::close(fd_);
+  fd_ = -1;
+  return true;
+}
+
 Listener::Listener(Reactor& reactor, ConnectionTable& table, Transport& transport,
                    Protocol& welcome, Protocol& refuse, int fd, const Options& options)
     : reactor_(reactor),
@@ -17,20 +28,20 @@ Listener::Listener(Reactor& reactor, ConnectionTable& table, Transport& transpor
       options_(options),
       metrics_(options.metrics),
       sink_(reactor.add_sink(*this)),
+      reserve_(options.reserve != nullptr ? *options.reserve : own_reserve_),
       wake_([this] {
         resting_ = false;
-        if (started_ && reserve_ < 0) reserve_ = sys::open_null();
+        if (started_) reserve_.keep();
         if (started_) (void)reactor_.modify(fd_, EPOLLIN, {sink_, 0, 0});
       }) {}
 
 Listener::~Listener() {
   stop();
-  give_reserve_back();
 }
 
 int Listener::start() {
   if (started_) return 0;
-  if (reserve_ < 0) reserve_ = sys::open_null();
+  reserve_.keep();
   const int result = reactor_.add(fd_, EPOLLIN, {sink_, 0, 0});
   started_ = result == 0;
   return result;
@@ -41,11 +52,6 @@ void Listener::stop() {
   if (started_) (void)reactor_.remove(fd_);
   started_ = resting_ = false;
   reactor_.precise().cancel(wake_);
-}
-
-void Listener::give_reserve_back() {
-  if (reserve_ >= 0) sys::close(reserve_);
-  reserve_ = -1;
 }
 
 void Listener::on_event(std::uint32_t, std::uint32_t, std::uint32_t) {
@@ -115,11 +121,10 @@ void Listener::admit(int fd) {
 // descriptor before it looks into the queue.
 bool Listener::refuse_for_descriptors() {
   int fd = -EMFILE;
-  if (reserve_ >= 0) {
-    sys::close(reserve_);
+  if (reserve_.spend()) {
     fd = sys::accept(fd_, nullptr, nullptr);
     if (fd >= 0) sys::close(fd);
-    reserve_ = sys::open_null();
+    reserve_.keep();
   }
   if (fd >= 0) {
     metrics_->refused_descriptors.add();

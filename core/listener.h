@@ -16,6 +16,22 @@
 
 namespace spate::core {
 
+// A descriptor to give up when there is none left, so that one connection more can be taken off a
+// queue and closed. One a process, or listeners that come and go would make room and take it.
+class Reserve {
+ public:
+  Reserve() = default;
+  ~Reserve() { spend(); }
+  Reserve(const Reserve&) = delete;
+  Reserve& operator=(const Reserve&) = delete;
+
+  void keep();
+  bool spend();  // false: there was none
+
+ private:
+  int fd_ = -1;
+};
+
 class Listener final : public EventSink {
  public:
   static constexpr int kMaxAcceptsPerTurn = 64;
@@ -36,6 +52,7 @@ class Listener final : public EventSink {
     int rcvbuf = 0;
     int user_timeout_ms = 0;  // TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged
     ListenerMetrics* metrics = nullptr;  // null: of its own
+    Reserve* reserve = nullptr;          // null: of its own
   };
 
   // `fd` stays its creator's: it outlives this process. `welcome` serves accepted connections,
@@ -50,8 +67,6 @@ class Listener final : public EventSink {
   int start();
   // Stops accepting; the socket goes on to queue connections for whoever else polls it.
   void stop();
-  // Once stopped, where it will not be needed soon: out of descriptors, it could not be had again.
-  void give_reserve_back();
   bool started() const { return started_; }
 
   void on_event(std::uint32_t index, std::uint32_t generation, std::uint32_t events) override;
@@ -74,7 +89,8 @@ class Listener final : public EventSink {
   const Options options_;
   const MetricsOf<ListenerMetrics> metrics_;
   const std::uint16_t sink_;
-  int reserve_ = -1;  // a descriptor to give up when there is none left
+  Reserve own_reserve_;
+  Reserve& reserve_;
   bool started_ = false;
   bool resting_ = false;
   PreciseTimer wake_;

@@ -169,7 +169,8 @@ std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket
                                   .sndbuf = static_cast<int>(settings_.sndbuf),
                                   .rcvbuf = static_cast<int>(settings_.rcvbuf),
                                   .user_timeout_ms = kUserTimeoutMs,
-                                  .metrics = &counters_.of(metrics_.core().listeners)};
+                                  .metrics = &counters_.of(metrics_.core().listeners),
+                                  .reserve = &reserve_};
   if (slots_.count() > 1 && !socket.internal) options.on_full = [this] { return step_aside(); };
   return std::make_unique<core::Listener>(reactor_, table_, tcp_,
                                           socket.internal ? internal_http_ : public_http_, refusal_,
@@ -183,13 +184,10 @@ void Worker::accept_at(std::uint32_t slot, bool accept, bool accept_internal) {
     for (const ListenSocket& socket : sockets_[slot])
       listeners.push_back(make_listener(socket, slot));
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    core::Listener* const listener = listeners[i].get();
-    if (!(sockets_[slot][i].internal ? accept_internal : accept)) {
-      listener->stop();
-      if (slot != birth_.slot) listener->give_reserve_back();
-    } else if (const int error = listener->start(); error < 0) {
+    if (!(sockets_[slot][i].internal ? accept_internal : accept))
+      listeners[i]->stop();
+    else if (const int error = listeners[i]->start(); error < 0)
       core::log::error("cannot poll a listener: {reason}", {{"reason", std::strerror(-error)}});
-    }
   }
 }
 

@@ -76,6 +76,7 @@ class Worker {
   HttpProtocol public_http_;
   HttpProtocol internal_http_;
   RefusalProtocol refusal_;
+  core::Reserve reserve_;
   std::vector<std::vector<std::unique_ptr<core::Listener>>>
       listeners_;  // by slot; empty: not polled
   core::SignalWatch signals_;

@@ -31,6 +31,10 @@ class HttpProtocolTest : public testing::Test {
     routes.add("/mirror", std::make_unique<Mirror>());
     routes.add("/large", std::make_unique<Large>());
   }
+  // The table outlives what serves its connections, and would tell it of their end.
+  ~HttpProtocolTest() override {
+    loop.table.for_each([this](core::Connection& each) { loop.table.abort(each); });
+  }
 
   static std::string post(const std::string& headers, const std::string& body) {
     return "POST /mirror HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body;

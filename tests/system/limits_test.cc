@@ -114,9 +114,7 @@ TEST_P(Descriptors, ExhaustedRefuseTheNewAndServeTheOld) {
   EXPECT_TRUE(eventually([&] {
     Attempt next = attempt();
     if (next.answer == Answer::served) held_.push_back(std::move(next.client));
-    // A worker that has covered for its neighbour keeps a descriptor in reserve for each more
-    // listener.
-    return held_.size() >= held - 2 * workers();
+    return held_.size() >= held;
   }));
   EXPECT_TRUE(all_held_echo());
 }
