@@ -70,9 +70,9 @@ peers: ## install, build and try the other servers that Spate is compared with
 instructions: build-tests ## instructions and allocations of each path, against the record (RECORD=1 writes it)
 	@tools/instructions --table $(if $(RECORD),--record)
 
-compare: all ## Spate, the floor and other servers in one run (QUICK=1 ROWS=… PEERS=… ROUNDS=…)
+compare: all ## Spate, the floor and other servers in one run (QUICK=1 ROWS=… PEERS=… ROUNDS=… BASE=rev)
 	@BUILD=$(BUILD) python3 tools/compare $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ROWS),--rows '$(ROWS)') \
-	  $(if $(PEERS),--peers '$(PEERS)') $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+	  $(if $(PEERS),--peers '$(PEERS)') $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BASE),--base '$(BASE)') $(ARGS)
 
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')

@@ -17,13 +17,14 @@ class Smoke(unittest.TestCase):
     def compare(self, *flags):
         cores = sorted(os.sched_getaffinity(0))
         return subprocess.run(
-            [sys.executable, COMPARE, "--bench", BENCH, "--peers", "none", "--server-cores", str(cores[0]),
-             "--load-cores", str(cores[-1]), *flags], text=True, capture_output=True, check=False)
+            [sys.executable, COMPARE, "--bench", BENCH, "--peers", "none", *flags,
+             "--server-cores", str(cores[0]), "--load-cores", str(cores[-1])],
+            text=True, capture_output=True, check=False)
 
     def test_writes_figures_table_and_drawings(self):
         with tempfile.TemporaryDirectory() as folder:
-            done = self.compare("--rows", "echo-20,idle", "--rounds", "2", "--seconds", "0.2", "--warmup", "0.1",
-                                "--idle-connections", "200", "--out", folder)
+            done = self.compare("--rows", "echo-20,idle", "--rounds", "2", "--seconds", "0.2",
+                                "--warmup", "0.1", "--idle-connections", "200", "--out", folder)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             files = {path.suffix: path for path in Path(folder).iterdir()}
             record = json.loads(files[".json"].read_text())

@@ -7,7 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from compare import charts, markdown, plan, summary, text  # noqa: E402
+from compare import base, charts, markdown, plan, summary, text  # noqa: E402
+from compare.matrix import Matrix, able  # noqa: E402
 from compare.progress import Progress, duration  # noqa: E402
 from measure.rows import ROWS  # noqa: E402
 
@@ -15,7 +16,8 @@ TITLES = {"floor": "the floor", "spate": "Spate", "slow": "Slow <&> Co", "like":
 
 
 def run(server, what, number, cpu=1000.0, p99_9=5000, valid=True, count=50_000, per_second=1e5):
-    return {"server": server, "what": what, "round": number, "cpu_ns": cpu, "per_second": per_second,
+    return {"server": server, "what": what, "round": number, "cpu_ns": cpu,
+            "per_second": per_second,
             "valid": {"throughput": valid, "latency": valid, "cpu_per_message": True},
             "latency_ns": {"count": count, "p50": p99_9 / 5, "p99": p99_9 / 2, "p99_9": p99_9}}
 
@@ -31,20 +33,27 @@ def row_of(cpus, rounds=5, servers=None, **more):
 
 
 def idle_of(bytes_of):
-    return {"row": "idle", "title": "idle", "scenario": "idle", "unit": "message", "units": "messages",
+    return {"row": "idle", "title": "idle", "scenario": "idle", "unit": "message",
+            "units": "messages",
             "connections": 15000, "first_mark": 1000, "servers": list(bytes_of), "failures": [],
-            "runs": [{"server": server, "what": "idle", "round": number, "user_bytes": user + number,
-                      "valid": {}} for server, user in bytes_of.items() for number in range(3)]}
+            "runs": [{"server": server, "what": "idle", "round": number, "valid": {},
+                      "user_bytes": user + number}
+                     for server, user in bytes_of.items() for number in range(3)]}
 
 
 def record_of(*rows):
     return {"date": "2026-01-02", "command": "make compare", "server_cores": "0", "load_cores": "1",
             "machine": {"cpu": "Some CPU", "cores": 2, "virtual": True, "kernel": "6.1",
-                        "congestion_control": "cubic", "load_average_before": 0.5, "commit": "abc1234",
-                        "uncommitted_changes": False},
+                        "congestion_control": "cubic", "load_average_before": 0.5,
+                        "commit": "abc1234", "uncommitted_changes": False},
             "settings": {"seconds": 1.0, "warmup": 0.5}, "missing": [["other", "gone is missing"]],
             "left_out": ["storm"], "rows": list(rows),
-            "servers": [{"name": name, "title": title, "version": "1"} for name, title in TITLES.items()]}
+            "servers": [{"name": name, "title": title, "version": "1"}
+                        for name, title in TITLES.items()]}
+
+
+def page_of(cpus, **more):
+    return markdown.page(record_of(row_of(cpus, **more)), [])
 
 
 class Plan(unittest.TestCase):
@@ -115,7 +124,8 @@ class Summary(unittest.TestCase):
         self.assertEqual((ratio["n"], ratio["valid"]), (5, True))
 
     def test_ratio_table_has_everybody_but_the_base(self):
-        self.assertEqual(sorted(summary.ratios(self.row, "cpu", "floor")), ["like", "slow", "spate"])
+        self.assertEqual(sorted(summary.ratios(self.row, "cpu", "floor")),
+                         ["like", "slow", "spate"])
 
     def test_equal_is_not_ahead(self):
         places = summary.standing(self.row, "cpu")
@@ -136,7 +146,8 @@ class Summary(unittest.TestCase):
 
     def test_one_invalid_run_of_many_is_left_out(self):
         row = row_of({"spate": 1000})
-        row["runs"][0] |= {"valid": {"latency": False}, "latency_ns": {"count": 50_000, "p99_9": 10 ** 9}}
+        row["runs"][0] |= {"valid": {"latency": False},
+                           "latency_ns": {"count": 50_000, "p99_9": 10 ** 9}}
         cell = summary.cell(row, "spate", "p99_9")
         self.assertEqual((cell["median"], cell["valid"], cell["invalid_runs"]), (5000, True, 1))
 
@@ -153,23 +164,24 @@ class Summary(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def test_says_where_spate_is_not_ahead(self):
-        page = markdown.page(record_of(row_of({"floor": 900, "spate": 1100, "like": 1000, "slow": 5000})), [])
-        self.assertIn("CPU per message: **behind** Like (0.91 [0.91, 0.91] × Spate); ahead of Slow", page)
+        page = page_of({"floor": 900, "spate": 1100, "like": 1000, "slow": 5000})
+        self.assertIn("- CPU per message: **behind** Like (0.91 [0.91, 0.91] × Spate); "
+                      "ahead of Slow", page)
         self.assertIn("not ahead of Like", page)  # latency is alike
         self.assertIn("other: gone is missing", page)
         self.assertIn("| left out | storm |", page)
 
     def test_marks_what_is_invalid(self):
-        page = markdown.page(record_of(row_of({"floor": 900, "spate": 1100, "like": 900}, valid=False)), [])
+        page = page_of({"floor": 900, "spate": 1100, "like": 900}, valid=False)
         self.assertIn("5.00 µs ✗", page)
-        self.assertIn("not judged against Like (invalid)", page)
+        self.assertIn("p50, p99, p99.9: not judged, the figures are invalid.", page)
 
     def test_few_rounds_are_called_a_range(self):
-        page = markdown.page(record_of(row_of({"floor": 900, "spate": 1100, "slow": 9000}, rounds=3)), [])
+        page = page_of({"floor": 900, "spate": 1100, "slow": 9000}, rounds=3)
         self.assertIn("it holds the median with 75 %", page)
 
     def test_fanout_without_spate_says_why(self):
-        page = markdown.page(record_of(row_of({"floor": 900, "slow": 1000})), [])
+        page = page_of({"floor": 900, "slow": 1000})
         self.assertIn("| Spate | comes with channels |", page)
 
     def test_a_failed_server_has_its_reason(self):
@@ -186,15 +198,56 @@ class Page(unittest.TestCase):
                          ["420 ns", "1.50 µs", "2.50 ms", "3.00 s"])
 
 
+class FakePeer:
+    def __init__(self, name, *flags):
+        self.name, self._flags = name, list(flags)
+
+    def flags(self, _kind):
+        return self._flags
+
+
+class Flags(unittest.TestCase):
+    floor, plain, own = FakePeer("floor", "--raw"), FakePeer("ws"), FakePeer("io", "--text")
+
+    def flags(self, row, peer, checked):
+        return Matrix(plan.Settings(), None, (0,), None)._flags(ROWS[row], peer, checked)
+
+    def test_the_first_echo_run_checks_every_reply_and_the_others_count(self):
+        self.assertNotIn("--raw", self.flags("echo-20", self.plain, checked=True))
+        self.assertIn("--raw", self.flags("echo-20", self.plain, checked=False))
+
+    def test_raw_is_given_once_and_never_with_a_protocol(self):
+        self.assertEqual(self.flags("storm", self.floor, checked=False).count("--raw"), 1)
+        self.assertNotIn("--raw", self.flags("echo-20", self.own, checked=False))
+
+    def test_deliveries_are_always_checked(self):
+        self.assertNotIn("--raw", self.flags("fanout-1k", self.plain, checked=False))
+
+    def test_a_protocol_of_ones_own_is_not_idle(self):
+        servers = [self.floor, self.plain, self.own]
+        self.assertEqual(able(ROWS["idle"], servers), [self.floor, self.plain])
+        self.assertEqual(able(ROWS["echo-20"], servers), servers)
+
+
+class Base(unittest.TestCase):
+    def test_a_difference_is_one_only_when_the_whole_interval_is(self):
+        for low, ratio, high, words in ((0.90, 0.95, 0.99, "5.0 % less CPU per message"),
+                                        (1.01, 1.05, 1.09, "5.0 % MORE CPU per message"),
+                                        (0.97, 0.99, 1.01, "no difference seen")):
+            self.assertEqual(base.verdict({"low": low, "ratio": ratio, "high": high}), words)
+
+
 class Charts(unittest.TestCase):
-    record = record_of(row_of({"floor": 1000, "spate": 1100, "slow": 50_000, "like": 1200}, valid=False),
-                       idle_of({"floor": 0, "spate": 130, "slow": 5192}))
+    record = record_of(
+        row_of({"floor": 1000, "spate": 1100, "slow": 50_000, "like": 1200}, valid=False),
+        idle_of({"floor": 0, "spate": 130, "slow": 5192}))
 
     def test_all_three_are_well_formed_and_labelled(self):
         drawings = charts.draw(self.record)
         self.assertEqual([name for name, _, _ in drawings], ["cpu", "p99.9", "memory"])
         for _, title, svg in drawings:
-            texts = [part.text for part in ElementTree.fromstring(svg).iter() if part.tag.endswith("text")]
+            texts = [part.text for part in ElementTree.fromstring(svg).iter()
+                     if part.tag.endswith("text")]
             self.assertIn(title, texts)
             self.assertIn("Slow <&> Co", texts)
             self.assertIn("prefers-color-scheme: dark", svg)

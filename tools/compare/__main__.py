@@ -1,4 +1,4 @@
-"""python3 tools/compare: the folder of tools, and that of the peers, are where modules are found."""
+"""python3 tools/compare. Modules are found in the folder of tools and in that of the peers."""
 import os
 import sys
 

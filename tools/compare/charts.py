@@ -51,16 +51,17 @@ def nice_step(value):
 def bars(title, axis, groups, form):
     """`groups`: [(name, [(server, label, figures)])]; figures have median, low, high and valid."""
     groups = [(name, sorted(of, key=lambda bar: bar[2]["median"])) for name, of in groups if of]
-    ends = [bar[2][end] for _, of in groups for bar in of for end in ("low", "high")]
-    scale = Scale(ends)
+    scale = Scale([bar[2][end] for _, of in groups for bar in of for end in ("low", "high")])
     bottom = TOP + sum(GROUP + len(of) * (BAR + GAP) for _, of in groups)
-    svg = Svg(WIDTH, bottom + 34)
+    svg = Svg(WIDTH, bottom + 56)
     svg.text(16, 26, title, "title")
-    svg.text(16, 46, axis + ("; logarithmic axis" if scale.log else "") +
-             "; line: interval of the median; pale: invalid", "quiet")
+    svg.text(16, 46, "bar: median; line: its interval; pale, ✗: invalid, says more about the load",
+             "quiet")
+    svg.text((LEFT + WIDTH - RIGHT) / 2, bottom + 42,
+             axis + ("; logarithmic axis" if scale.log else ""), "quiet", "middle")
     for tick in scale.ticks():
         svg.line(scale.at(tick), TOP - 8, scale.at(tick), bottom + 6, "grid")
-        svg.text(scale.at(tick), bottom + 22, significant(tick), "quiet", "middle")
+        svg.text(scale.at(tick), bottom + 22, f"{tick:,.10g}", "quiet", "middle")
     y = TOP
     for name, of in groups:
         svg.text(16, y + 14, name, "group")
@@ -76,7 +77,8 @@ def bar(svg, scale, y, what, form):
     server, label, figures = what
     kind = server if server in (SPATE, FLOOR) else "peer"
     svg.text(LEFT - 8, y + BAR - 3, label, "group" if server == SPATE else "", "end")
-    svg.box(LEFT, y, scale.at(figures["median"]) - LEFT, BAR, kind + ("" if figures["valid"] else " invalid"))
+    kind += "" if figures["valid"] else " invalid"
+    svg.box(LEFT, y, scale.at(figures["median"]) - LEFT, BAR, kind)
     middle = y + BAR / 2
     svg.line(scale.at(figures["low"]), middle, scale.at(figures["high"]), middle, "whisker")
     svg.text(scale.at(figures["high"]) + 6, y + BAR - 3,
@@ -108,6 +110,7 @@ def draw(record):
          "times the floor (open loop, from when a message was due)",
          to_floor(record, titles, "p99_9"), lambda n: times(n) + " ×"),
         ("memory", "User memory of an idle connection",
-         "bytes a connection (slope of the process tree's Pss)", idle, lambda n: significant(n) + " B")]
-    return [(name, title, bars(title, axis, groups, form)) for name, title, axis, groups, form in wanted
-            if any(of for _, of in groups)]
+         "bytes a connection (slope of the process tree's Pss)",
+         idle, lambda n: significant(n) + " B")]
+    return [(name, title, bars(title, axis, groups, form))
+            for name, title, axis, groups, form in wanted if any(of for _, of in groups)]

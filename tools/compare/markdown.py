@@ -80,35 +80,43 @@ def verdicts(result, titles):
         return [f"Spate is not in this row: {NO_BROADCAST}."]
     if failure_of(result, SPATE):
         return ["**Spate failed in this row.**"]
-    sentences = []
+    sentences = {}  # what is said -> the metrics of which it is
     for metric, name in JUDGED:
         places = standing(result, metric)
-        if places is None or not any(places.values()):
+        if places and any(places.values()):
+            sentences.setdefault(sentence(places, titles), []).append(name.format(**result))
+    return [f"{', '.join(names)}: {said}." for said, names in sentences.items()]
+
+
+def sentence(places, titles):
+    """Behind and level with their figures; who is beaten, by name alone."""
+    if not any(places[place] for place in ("behind", "level", "ahead")):
+        return "not judged, the figures are invalid"
+    parts = []
+    for place, words in (("behind", "**behind** {}"), ("level", "not ahead of {} (not told apart)"),
+                         ("unjudged", "not judged against {} (invalid)"), ("ahead", "ahead of {}")):
+        if not places[place]:
             continue
-        parts = []
-        for place, words in (("behind", "**behind** {}"), ("level", "not ahead of {} (not told apart)"),
-                             ("unjudged", "not judged against {} (invalid)"), ("ahead", "ahead of {}")):
-            if not places[place]:
-                continue
-            if place == "ahead" and not any(places[other] for other in ("behind", "level", "unjudged")):
-                peers = "all" if len(places[place]) > 1 else titles[places[place][0][0]]
-            elif place in ("behind", "level"):
-                peers = listing(f"{titles[peer]} ({interval(figures)} × Spate)"
-                                for peer, figures in places[place])
-            else:
-                peers = listing(titles[peer] for peer, _ in places[place])
-            parts.append(words.format(peers))
-        sentences.append(f"{name.format(**result)}: {'; '.join(parts)}.")
-    return sentences
+        if place in ("behind", "level"):
+            peers = listing(f"{titles[peer]} ({interval(figures)} × Spate)"
+                            for peer, figures in places[place])
+        elif len(places[place]) > 1 and sum(map(bool, places.values())) == 1:
+            peers = "all"
+        else:
+            peers = listing(titles[peer] for peer, _ in places[place])
+        parts.append(words.format(peers))
+    return "; ".join(parts)
 
 
 def rates(result, titles):
     if "equal_rate" not in result:
         return ""
-    return (f"Equal rate: {significant(result['equal_rate'])} {result['units']}/s, 60 % of the peak of the "
-            f"slowest, {titles[result['slowest']]}; {result['rounds']} rounds, of which an interval is "
-            + ("the 90 % interval" if coverage(result["rounds"]) >= 0.90 else
-               f"the range (it holds the median with {100 * coverage(result['rounds']):.0f} %)") + ".")
+    covered = coverage(result["rounds"])
+    interval_is = "[90 % interval of the median]" if covered >= 0.90 else (
+        f"[range; it holds the median with {100 * covered:.0f} %]")
+    return (f"Equal rate: {significant(result['equal_rate'])} {result['units']}/s, 60 % of the "
+            f"peak of the slowest, {titles[result['slowest']]}; {result['rounds']} rounds, "
+            f"{interval_is}.")
 
 
 def failures(result, titles):
@@ -120,7 +128,8 @@ def row_section(result, titles, charts=()):
     idle = result["scenario"] == "idle"
     title = result["title"] + (
         f", slope from {result['first_mark']:,} to {result['connections']:,}" if idle else "")
-    parts = [f"## {title}", rates(result, titles), (idle_table if idle else traffic_table)(result, titles)]
+    figures = (idle_table if idle else traffic_table)(result, titles)
+    parts = [f"## {title}", rates(result, titles), figures]
     parts.append("\n".join(f"- {line}" for line in
                            [*verdicts(result, titles), *failures(result, titles)]))
     return "\n\n".join(part for part in [*parts, *charts] if part)
@@ -128,17 +137,21 @@ def row_section(result, titles, charts=()):
 
 def facts(record):
     machine = record["machine"]
-    where = (f"{machine['cpu']}, {machine['cores']} cores" + (", virtual" if machine["virtual"] else "") +
-             f"; Linux {machine['kernel']}, {machine['congestion_control']}")
-    commit = machine["commit"] + (", with uncommitted changes" if machine["uncommitted_changes"] else "")
+    virtual = ", virtual" if machine["virtual"] else ""
+    where = (f"{machine['cpu']}, {machine['cores']} cores{virtual}; Linux {machine['kernel']}, "
+             f"{machine['congestion_control']}")
+    changed = ", with uncommitted changes" if machine["uncommitted_changes"] else ""
+    commit = machine["commit"] + changed
+    windows = (f"{record['settings']['seconds']:g} s after {record['settings']['warmup']:g} s of "
+               "warm-up, each with a freshly started server")
+    servers = "; ".join(f"{server['title']} {server['version']}" for server in record["servers"])
+    missing = "; ".join(f"{name}: {why}" for name, why in record["missing"])
     lines = [["machine", where], ["Spate", commit],
              ["load average before", f"{machine['load_average_before']:.2f}"],
              ["server cores, load cores", f"{record['server_cores']}, {record['load_cores']}"],
-             ["windows", f"{record['settings']['seconds']:g} s after {record['settings']['warmup']:g} s of "
-                         "warm-up, each with a freshly started server"],
+             ["windows", windows],
              ["command", f"`{record['command']}`"],
-             ["servers", "; ".join(f"{server['title']} {server['version']}" for server in record["servers"])],
-             ["not installed", "; ".join(f"{name}: {why}" for name, why in record["missing"]) or "none"],
+             ["servers", servers], ["not installed", missing or "none"],
              ["left out", listing(record["left_out"]) or "nothing"]]
     return table(["", ""], lines)
 
@@ -147,8 +160,10 @@ def page(record, charts):
     """`charts`: (file name, title) of the drawings beside it."""
     titles = {server["name"]: server["title"] for server in record["servers"]}
     head = [f"# Comparison, {record['date']}", facts(record),
-            f"{INVALID} marks a figure that says more about the load than about the server (a load core was "
-            "over 90 % busy, or arrivals went out late): it is shown, and claims nothing. The floor parses "
-            "nothing and is no competitor. Method: [docs/benchmarks.md](../../docs/benchmarks.md)."]
+            f"{INVALID} marks a figure that says more about the load than about the server (a load "
+            "core was over 90 % busy, or arrivals went out late): it is shown, and claims nothing. "
+            "The floor parses nothing and is no competitor. Method: "
+            "[docs/benchmarks.md](../../docs/benchmarks.md)."]
     drawings = [f"![{title}]({name})" for name, title in charts]
-    return "\n\n".join([*head, *drawings, *(row_section(row, titles) for row in record["rows"])]) + "\n"
+    sections = [row_section(row, titles) for row in record["rows"]]
+    return "\n\n".join([*head, *drawings, *sections]) + "\n"

@@ -1,8 +1,8 @@
 """Measures rows, server after server in turns, and keeps every figure.
 
 A row of traffic goes so: each server once as fast as it goes, every reply checked. That gives the
-rates: 60 % of the slowest one's peak, which all get, and 70 % of its own. Then rounds; in each, every
-server at the equal rate, and in the first few also at its own and once more as fast as it goes.
+rates: 60 % of the slowest one's peak, which all get, and 70 % of its own. Then rounds; in each,
+every server at the equal rate, and in the first few also at its own and again as fast as it goes.
 """
 from compare import plan
 from measure import MeasureError
@@ -40,6 +40,14 @@ def figures(row, report):
     return kept
 
 
+def able(row, servers):
+    """Those that can be in a row. Where nothing is said but the handshake, servers with a protocol
+    of their own would not hold what they hold for a client."""
+    if row.scenario in ("idle", "storm"):
+        return [peer for peer in servers if set(peer.flags(row.kind)) <= {"--raw"}]
+    return servers
+
+
 class Matrix:
     def __init__(self, settings, bench, server_cores, progress):
         self.settings, self.bench = settings, bench
@@ -52,7 +60,8 @@ class Matrix:
                   "servers": [peer.name for peer in servers], "runs": [], "failures": []}
         began = self.progress.clock()
         if row.scenario == "idle":
-            result |= {"connections": self.settings.idle_connections, "first_mark": self._first_mark()}
+            result |= {"connections": self.settings.idle_connections,
+                       "first_mark": self._first_mark()}
             for number in range(self.settings.idle_rounds):
                 for peer in round_order(servers, number):
                     self._run(result, row, peer, "idle", number)
@@ -119,14 +128,13 @@ class Matrix:
         return max(self.settings.seconds, row.least_seconds)
 
     def _flags(self, row, peer, checked):
-        """After the check all echo servers get a client that counts bytes, as the floor must: what
-        the client does between two messages has its part in how many of them meet in the server. A
-        storm that checked would wait for close frames, which the floor does not send."""
+        """After the check, echo servers get a client that only counts bytes, as the floor must: what
+        the client does between two messages has its part in how many of them meet in the server."""
         own = peer.flags(row.kind)
         if row.scenario == "idle":
             size = ["--connections", str(self.settings.idle_connections),
                     "--first-mark", str(self._first_mark())]
             return [*size, *own]
+        # A storm that checked would wait for close frames, which the floor does not send.
         count = row.scenario == "storm" or row.scenario == "echo" and not checked
-        raw = ["--raw"] if count and "--raw" not in own else []
-        return [*row.flags(), *raw, *own]
+        return [*row.flags(), *(own or ["--raw"] if count else own)]

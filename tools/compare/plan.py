@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 # What is left out last comes first.
 PRIORITY = ("echo-20", "idle", "fanout-1k", "echo-1k", "echo-20-x32", "echo-16k", "storm",
             "fanout-1k-x16", "fanout-10k", "fanout-10k-x16", "echo-1k-x32", "echo-16k-x32")
-LEAST_ROUNDS, MOST_ROUNDS = 3, 15
-START_SECONDS = 0.45       # of a server and of spate-bench, and their ends
+LEAST_ROUNDS, MOST_ROUNDS = 5, 15  # five are the fewest of which a median has a 90 % interval
+START_SECONDS = 0.15       # of a server and of spate-bench, and their ends
 CONNECTS_PER_SECOND = 5000
 SETTLE_SECONDS = 1.2       # spate-bench waits before it reads memory
 IDLE_SECONDS = 0.2         # an idle run's window: its figure is read before that
@@ -57,7 +57,7 @@ def row_seconds(row, servers, settings, pace=1.0):
 
 
 def choose(rows, servers_of, settings, pace=1.0):
-    """(rows that fit, rows left out): by priority when time is short, in the order given otherwise."""
+    """(rows that fit, rows left out), both in the order given; priority says which go."""
     if not settings.quick:
         return list(rows), []
     left, kept = settings.budget_seconds, set()

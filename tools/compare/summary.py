@@ -20,13 +20,15 @@ SPATE, FLOOR = "spate", "floor"
 def value(run, path, metric):
     for key in path:
         run = run.get(key) if run else None
-        if isinstance(run, dict) and run.get("count", 0) < FEWEST.get(metric.removeprefix("own_"), 1):
+        fewest = FEWEST.get(metric.removeprefix("own_"), 1)
+        if isinstance(run, dict) and run.get("count", 0) < fewest:
             return None
     return run
 
 
 def by_round(result, server, metric):
-    """({round: figure}, valid): of the valid runs if they are the most, else of all."""
+    """({round: figure}, valid, how many runs are not): the valid runs' figures if at least half are
+    valid, else those of all."""
     what, path, validity, _ = METRICS[metric]
     good, all_runs = {}, {}
     for run in result["runs"]:

@@ -23,13 +23,17 @@ class Svg:
                           f"{escape(words)}</text>")
 
     def line(self, x1, y1, x2, y2, kind):
-        self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>')
-
-    def box(self, x, y, width, height, kind):
-        self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0, width):.1f}" height="{height:.1f}" '
+        self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
                           f'class="{kind}"/>')
 
+    def box(self, x, y, width, height, kind):
+        self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0, width):.1f}" '
+                          f'height="{height:.1f}" class="{kind}"/>')
+
     def finish(self):
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height:.0f}" '
-                f'width="{self.width}" height="{self.height:.0f}">\n<style>{STYLE}</style>\n'
-                '<rect width="100%" height="100%" class="page"/>\n' + "\n".join(self.parts) + "\n</svg>\n")
+        size = f"{self.width} {self.height:.0f}"
+        width, height = size.split()
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{width}" '
+                f'height="{height}">\n<style>{STYLE}</style>\n'
+                '<rect width="100%" height="100%" class="page"/>\n' +
+                "\n".join(self.parts) + "\n</svg>\n")

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from measure import ROOT, MeasureError
 
-SPARE_SECONDS = 60  # for connecting and for what is still under way at the end
-
-
 @dataclass
 class Bench:
     """spate-bench, pinned to the cores that make the load."""
     cores: tuple = (1,)
     program: str = "build/spate-bench"
     warmup: float = 0.5
+    spare: float = 60  # seconds for connecting, and for what is still under way at the end
 
     def run(self, server, scenario, path, flags, seconds, rate=0):
         """One run against a server that stands: its JSON. Errors counted are an error here."""
@@ -29,7 +27,7 @@ class Bench:
                 words += ["--procs", str(len(self.cores))]
             if rate:
                 words += ["--rate", f"{rate:.6g}"]
-            status, said = run(words, seconds + self.warmup + SPARE_SECONDS)
+            status, said = run(words, seconds + self.warmup + self.spare)
             text = open(out.name, encoding="utf-8").read()
             if status != 0:
                 what = json.loads(text)["errors"] if text else said.strip()[-300:]

@@ -60,7 +60,8 @@ class Row:
 
 def echo(name, payload, burst, budget=0.0):
     size = f"{payload} B" if payload < 1024 else f"{payload // 1024} KiB"
-    title = f"echo, {size}, 200 connections, " + (f"bursts of {burst}" if burst > 1 else "one by one")
+    title = f"echo, {size}, 200 connections, "
+    title += f"bursts of {burst}" if burst > 1 else "one by one"
     return Row(name, "echo", title, payload, burst, budget=budget)
 
 
