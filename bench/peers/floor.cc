@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
   buffer.assign(kReceiveBytes + reply_bytes, 'x');
   const int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   sockaddr_in at{AF_INET, htons(in_port_t(std::stoi(argv[2]))), {htonl(INADDR_LOOPBACK)}, {}};
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);  // many floors may share a port
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
   if (bind(listener, (sockaddr*)&at, sizeof at) || listen(listener, 4096))
     return perror("floor"), 1;
