@@ -139,5 +139,6 @@ struct alignas(64) Connection {
 };
 
 static_assert(sizeof(Connection) == 128);
+static_assert(std::is_trivially_destructible_v<Connection>);  // the table's chunks rely on it
 
 }  // namespace spate::core

@@ -46,6 +46,7 @@ Connection* ConnectionTable::open(const Link& link, Transport& transport, Protoc
       memory_changed_ = true;
     }
     slot = used_slots_++;
+    new (&at(slot)) Connection;
   }
   Connection& connection = at(slot);
   const std::uint32_t generation = connection.generation;

@@ -122,12 +122,15 @@ class ConnectionTable final : public EventSink, public TurnObserver {
  private:
   static constexpr std::uint32_t kChunkSlots = 512;
 
+  // Connections are built in it one by one as they are first used: a page that no connection has
+  // used yet costs no memory, which counts where many workers hold few each.
   struct Chunk {
-    std::array<Connection, kChunkSlots> slots;
+    alignas(Connection) std::array<std::byte, kChunkSlots * sizeof(Connection)> slots;
   };
 
   Connection& at(std::uint32_t slot) {
-    return chunks_[slot / kChunkSlots]->slots[slot % kChunkSlots];
+    return *std::launder(reinterpret_cast<Connection*>(chunks_[slot / kChunkSlots]->slots.data()) +
+                         slot % kChunkSlots);
   }
   Handle handle_of(const Connection& connection) const {
     return {sink_, connection.slot, connection.generation};
