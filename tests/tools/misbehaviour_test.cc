@@ -229,6 +229,19 @@ TEST(Reports, AreWritten) {
   std::remove((stem + ".svg").c_str());
 }
 
+// This server pings inside every message that it sends back.
+TEST(ServerPings, AreCountedAsTheyAreAnswered) {
+  const MisbehavingServer server("fragment");
+  const BenchRun run = spate_bench({"mix", server.url(), "--connections", "8", "--talkers", "0.5",
+                                    "--rate", "400", "--seconds", "0.3", "--warmup", "0"});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_GT(run.number("messages", "received"), 0);
+  EXPECT_GE(run.number("server_pings", "answered"), run.number("messages", "received"));
+  EXPECT_EQ(run.number("server_pings", "silent_connections"), 4);
+  EXPECT_EQ(run.number("server_pings", "least"), 0);
+  EXPECT_EQ(run.number("server_pings", "most"), 0);
+}
+
 TEST(Storm, CountsHandshakes) {
   const MisbehavingServer server("none");
   const BenchRun run = spate_bench({"storm", server.url(), "--connections", "4", "--rate", "200",

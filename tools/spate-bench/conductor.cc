@@ -77,15 +77,14 @@ std::unique_ptr<Result> Conductor::run() {
 bool Conductor::connect_all() {
   constexpr std::uint64_t kSettle = 500 * kNsPerMs;  // what the last handshakes freed is free
   if (options_.scenario == Scenario::storm && options_.reconnect == 0) return true;
-  const bool idle = options_.scenario == Scenario::idle;
-  if (idle && options_.first_mark < options_.connections) {
+  if (options_.held() && options_.first_mark < options_.connections) {
     if (!connect(options_.first_mark)) return false;
     sleep_until(now_ns() + kSettle);
     mark();
   }
   if (!connect(options_.connections)) return false;
   if (options_.scenario == Scenario::fanout || !options_.ready_when.empty()) await_ready();
-  if (idle) sleep_until(now_ns() + kSettle);
+  if (options_.held()) sleep_until(now_ns() + kSettle);
   mark();
   return true;
 }
@@ -230,9 +229,14 @@ void Conductor::collect() {
   Result& result = *result_;
   result.opened = loads_.sum(&Stats::opened);
   result.failed = loads_.sum(&Stats::failed);
+  result.pings_answered = loads_.sum(&Stats::pings_answered);
+  result.silent = loads_.sum(&Stats::silent);
   for (std::size_t kind = 0; kind < kErrorKinds; ++kind) result.errors[kind] += loads_.errors(kind);
   for (std::size_t i = 0; i < loads_.size(); ++i) {
     const Stats& stats = loads_[i].stats;
+    const std::uint64_t least = stats.least_pings.get(), most = stats.most_pings.get();
+    result.least_pings = i == 0 ? least : std::min(result.least_pings, least);
+    result.most_pings = std::max(result.most_pings, most);
     result.latency.add(stats.latency);
     result.last_latency.add(stats.last_latency);
     result.connecting.add(stats.connecting);

@@ -44,6 +44,9 @@ class EchoPlayer final : public Player {
   void sweep(std::uint64_t now) override;
   void stop(std::uint64_t) override { stopped_ = true; }
   [[nodiscard]] bool drained() const override { return outstanding_ == 0; }
+  [[nodiscard]] bool silent(const Connection& connection) const override {
+    return talks_[connection.index].due == 0;
+  }
   void finish(std::uint64_t now) override;
 
  private:
@@ -68,6 +71,7 @@ class EchoPlayer final : public Player {
   std::optional<Arrivals> churn_;
   std::uint32_t next_ = 0;         // constant arrivals go round
   std::uint64_t outstanding_ = 0;  // over all talks
+  std::uint64_t overdue_ns_ = 0;   // no message has waited too long before
   bool started_ = false;
   bool stopped_ = false;
 };
@@ -158,6 +162,7 @@ void EchoPlayer::say(Connection& connection, std::uint64_t count, std::uint64_t 
   Talk& talk = talks_[connection.index];
   if (talk.outstanding() + count > Talk::kMostOutstanding)
     return worker_.stats().error(Error::not_sent, count);
+  overdue_ns_ = std::min(overdue_ns_, due_ns + worker_.timeout_ns());
   talk.due += count;
   talk.due_times.push(talk.due, due_ns);
   outstanding_ += count;
@@ -224,16 +229,21 @@ void EchoPlayer::received(Connection& connection, ConstBytes bytes, std::uint64_
 }
 
 void EchoPlayer::sweep(std::uint64_t now) {
-  if (!started_ || outstanding_ == 0) return;
+  // Not before something can be overdue: to look at every connection is dear where there are many.
+  if (!started_ || outstanding_ == 0 || now < overdue_ns_) return;
+  overdue_ns_ = kNever;
   const std::uint64_t before = now - worker_.timeout_ns();
   for (Connection& connection : worker_.connections()) {
     Talk& talk = talks_[connection.index];
-    if (!connection.open() || talk.expected == talk.sent) continue;
-    if (talk.oldest().ns >= before) continue;
-    const std::uint64_t expected = talk.expected;
-    judge_.give_up(connection, talk, before, now);
-    outstanding_ -= talk.expected - expected;
-    refill(connection, talk, now);
+    if (!connection.open() || talk.outstanding() == 0) continue;
+    if (talk.sent > talk.expected && talk.oldest().ns < before) {
+      const std::uint64_t expected = talk.expected;
+      judge_.give_up(connection, talk, before, now);
+      outstanding_ -= talk.expected - expected;
+      refill(connection, talk, now);
+    }
+    if (connection.open() && talk.outstanding() > 0)
+      overdue_ns_ = std::min(overdue_ns_, talk.oldest().ns + worker_.timeout_ns());
   }
 }
 

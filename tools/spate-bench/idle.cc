@@ -83,7 +83,7 @@ class IdlePlayer final : public Player {
     void message_end() {}
     void control(Opcode opcode, ConstBytes payload) {
       if (opcode == Opcode::close) closing = true;
-      if (opcode == Opcode::ping) player.held_[connection.index].controls.pong(payload);
+      if (opcode == Opcode::ping) player.answer(connection, payload);
       if (opcode == Opcode::pong) player.pong(connection, payload, now);
     }
   };
@@ -104,6 +104,11 @@ class IdlePlayer final : public Player {
     held_[connection.index].controls.ping(payload);
     ++sent_pings_;
     writable(connection, now);
+  }
+
+  void answer(Connection& connection, ConstBytes payload) {
+    held_[connection.index].controls.pong(payload);
+    worker_.answered_ping(connection);
   }
 
   void pong(Connection& connection, ConstBytes payload, std::uint64_t now) {

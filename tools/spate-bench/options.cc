@@ -121,8 +121,15 @@ void add_echo(CLI::App& app, Options& options) {
   add_readiness(app, options, "a connection may talk once a message contains this text");
 }
 
+void add_first_mark(CLI::App& app, Options& options) {
+  app.add_option("--first-mark", options.first_mark,
+                 "memory per connection is the slope from so many connections to all "
+                 "(default: a fifteenth)");
+}
+
 void add_mix(CLI::App& app, Options& options) {
   add_echo(app, options);
+  add_first_mark(app, options);
   app.add_option("--talkers", options.talkers, "share of the connections that talk (default: 0.1)")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--churn", options.churn, "connections replaced by new ones, a second")
@@ -136,9 +143,7 @@ void add_idle(CLI::App& app, Options& options) {
   app.add_option("--pings", options.pings, "pings a second over all connections; 0 for none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--first-mark", options.first_mark,
-                 "memory per connection is the slope from so many connections to all "
-                 "(default: a fifteenth)");
+  add_first_mark(app, options);
 }
 
 void add_storm(CLI::App& app, Options& options) {

@@ -74,6 +74,10 @@ struct Options {
   std::string svg;
   bool quiet = false;
 
+  // Whether what held connections cost is a figure of its own.
+  [[nodiscard]] bool held() const {
+    return scenario == Scenario::idle || scenario == Scenario::mix;
+  }
   [[nodiscard]] bool open_loop() const { return rate > 0; }
 
   // Whether an echo is spoken in a protocol of the server's own.

@@ -43,6 +43,8 @@ class Player {
   // Nothing is due any more; what is under way may still come back.
   virtual void stop(std::uint64_t now) = 0;
   [[nodiscard]] virtual bool drained() const = 0;
+  // Whether it has sent nothing but pongs.
+  [[nodiscard]] virtual bool silent(const Connection& /*connection*/) const { return true; }
   // The end: what has not come back is lost.
   virtual void finish(std::uint64_t now) = 0;
 };

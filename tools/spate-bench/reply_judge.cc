@@ -7,7 +7,7 @@ namespace spate::bench {
 // What FrameReader reports to.
 class ReplyJudge::Listener {
  public:
-  Listener(ReplyJudge& judge, const Connection& connection, Talk& talk)
+  Listener(ReplyJudge& judge, Connection& connection, Talk& talk)
       : judge_(judge),
         connection_(connection),
         talk_(talk),
@@ -46,14 +46,16 @@ class ReplyJudge::Listener {
 
   void control(Opcode opcode, ConstBytes payload) {
     if (opcode == Opcode::close) closing_ = true;
-    if (opcode == Opcode::ping) talk_.controls.pong(payload);
+    if (opcode != Opcode::ping) return;
+    talk_.controls.pong(payload);
+    judge_.worker_.answered_ping(connection_);
   }
 
   [[nodiscard]] bool closing() const { return closing_; }
 
  private:
   ReplyJudge& judge_;
-  const Connection& connection_;
+  Connection& connection_;
   Talk& talk_;
   const Script& script_;
   const std::uint32_t id_;
@@ -67,7 +69,7 @@ ReplyJudge::ReplyJudge(Worker& worker, Script& script)
       raw_reply_bytes_(server_header_bytes(worker.options().sizes.largest()) +
                        worker.options().sizes.largest()) {}
 
-ReplyJudge::Verdict ReplyJudge::hear(const Connection& connection, Talk& talk, ConstBytes bytes,
+ReplyJudge::Verdict ReplyJudge::hear(Connection& connection, Talk& talk, ConstBytes bytes,
                                      std::uint64_t now) {
   heard_at_ = now;
   if (script_.reply_bytes() > 0 && talk.reader.between_messages())

@@ -23,7 +23,7 @@ class ReplyJudge {
   enum class Verdict : std::uint8_t { go_on, protocol_error, closing };
 
   // Bytes of one read. Moves talk.expected on; pings are put into talk.controls.
-  Verdict hear(const Connection& connection, Talk& talk, ConstBytes bytes, std::uint64_t now);
+  Verdict hear(Connection& connection, Talk& talk, ConstBytes bytes, std::uint64_t now);
   // The same for a server that parses nothing: only counts.
   void hear_raw(Talk& talk, ConstBytes bytes, std::uint64_t now);
 

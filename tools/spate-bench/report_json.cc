@@ -125,6 +125,13 @@ void write_result(Json& json, const Options& options, const Result& result) {
   json.histogram("latency_ns", result.latency);
   json.histogram("last_latency_ns", result.last_latency);
   json.histogram("ping_ns", result.ping);
+  json.object("server_pings", [&] {
+    json.put("answered", result.pings_answered);
+    json.put("silent_connections", result.silent);
+    if (result.silent == 0) return;
+    json.put("least", result.least_pings);
+    json.put("most", result.most_pings);
+  });
   json.object("errors", [&] {
     for (std::size_t kind = 0; kind < kErrorKinds; ++kind)
       if (result.errors[kind] > 0) json.put(kErrors[kind].name.data(), result.errors[kind]);

@@ -108,10 +108,14 @@ void print_table(const Options& options, const Result& result) {
   percentiles(valid ? "latency" : "latency INVALID", result.latency);
   percentiles("to the last", result.last_latency);
   percentiles("ping to pong", result.ping);
+  if (result.pings_answered > 0 && result.silent > 0)
+    row("server's pings", grouped(static_cast<double>(result.pings_answered)) + " answered, " +
+                              text("%lu to %lu by each connection that said nothing else",
+                                   result.least_pings, result.most_pings));
   row("client CPU", cpu(options, result, result.client_cpu) +
                         text(", busiest core %.0f %%", 100 * result.busiest_core));
   if (options.server_pid > 0) server_rows(options, result);
-  if (result.has_slope() && options.scenario == Scenario::idle) {
+  if (result.has_slope() && options.held()) {
     row("kernel memory",
         text("%.0f B a connection, both ends on this machine", result.slope(&Mark::kernel_bytes)));
     const Mark& last = result.marks.back();

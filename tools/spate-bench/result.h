@@ -34,6 +34,9 @@ struct Result {
   std::uint64_t opened = 0, failed = 0, open_at_end = 0;
   double connect_seconds = 0;  // until all were open or had failed
   std::vector<Mark> marks;
+  // The server's pings. How many connections were open at the end and had said nothing but pongs;
+  // least and most pings that one of them had (without one, the least is kNever).
+  std::uint64_t pings_answered = 0, silent = 0, least_pings = 0, most_pings = 0;
 
   // The measured window.
   double seconds = 0;

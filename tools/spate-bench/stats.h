@@ -35,6 +35,10 @@ struct Stats {
   Counter sent_bytes;
   Counter received;
   Counter received_bytes;
+  Counter pings_answered;  // the server's
+  // Connections open at the end that had said nothing but pongs; of the server's pings to each of
+  // them the least and the most.
+  Counter silent, least_pings, most_pings;
   Counter finished;
   std::array<Counter, kErrorKinds> errors;
   Histogram latency;       // from the intended time of sending to the whole message received

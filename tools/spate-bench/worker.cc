@@ -128,6 +128,7 @@ void Worker::turn(std::uint64_t now) {
   }
   send_due(now, kMostDue);
   if (stopped_ && (player_->drained() || now >= measure_until_ns_ + timeout_ns_)) {
+    count_pings();
     player_->finish(now);
     stats().finished.set(1);
     ev_break(loop_, EVBREAK_ALL);
@@ -144,6 +145,18 @@ void Worker::send_due(std::uint64_t now, int most) {
   if (!started_ || stopped_) return;
   for (; most > 0 && player_->due_ns() <= now; --most, now = now_ns()) player_->run_due(now);
   next_ns_ = std::min(measure_until_ns_, player_->due_ns());
+}
+
+void Worker::count_pings() {
+  std::uint64_t least = kNever, most = 0;
+  for (const Connection& connection : connections_) {
+    if (!connection.open() || !player_->silent(connection)) continue;
+    stats().silent.add();
+    least = std::min<std::uint64_t>(least, connection.pings_answered);
+    most = std::max<std::uint64_t>(most, connection.pings_answered);
+  }
+  stats().least_pings.set(least);
+  stats().most_pings.set(most);
 }
 
 void Worker::set_alarm() {
@@ -166,6 +179,7 @@ void Worker::release(Connection& connection) {
   connection.head.reset();
   connection.state = Connection::State::idle;
   connection.closing = false;
+  connection.pings_answered = 0;
 }
 
 void Worker::watch(Connection& connection, int events) {

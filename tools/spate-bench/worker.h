@@ -30,6 +30,7 @@ struct Connection {
   std::uint32_t attempt = 0;
   State state = State::idle;
   bool closing = false;  // we said goodbye: that it closes now is no error
+  std::uint16_t pings_answered = 0;
 
   [[nodiscard]] bool open() const { return state == State::open; }
 };
@@ -66,6 +67,11 @@ class Worker {
   void want_write(Connection& connection, bool wanted);
   // Closes an open connection for cause: it is counted, and the player told.
   void fail(Connection& connection, Error why, std::uint64_t now);
+  // The server pinged it, and the pong is queued.
+  void answered_ping(Connection& connection) {
+    stats().pings_answered.add();
+    ++connection.pings_answered;
+  }
   // Closes it in peace.
   void close(Connection& connection);
   // Sends a close frame (1000), as far as the socket takes it.
@@ -92,6 +98,7 @@ class Worker {
   void send_due(std::uint64_t now, int most);
   void set_alarm();
   void give_up_dials(std::uint64_t now);
+  void count_pings();
 
   const Options& options_;
   Shared& shared_;
@@ -117,6 +124,7 @@ class Worker {
   std::uint64_t begun_ = 0;   // of those
   std::uint64_t dialing_ = 0;
   std::uint64_t dial_next_ns_ = 0;
+  std::uint64_t give_up_dials_ns_ = 0;  // no dial is overdue before
   std::uint64_t dial_interval_ns_ = 0;
   std::uint64_t start_ns_ = kNever;
   std::uint64_t measure_from_ns_ = kNever;

@@ -42,6 +42,7 @@ void Worker::dial(Connection& connection, std::uint64_t due_ns) {
   ++dialing_;
   ++connection.attempt;
   connection.due_ns = due_ns;
+  give_up_dials_ns_ = std::min(give_up_dials_ns_, due_ns + timeout_ns_);
   connection.state = Connection::State::connecting;
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   connection.io.fd = fd;
@@ -111,10 +112,16 @@ void Worker::on_head(Connection& connection, ConstBytes bytes, std::uint64_t now
     player_->received(connection, as_bytes(text.substr(*end)), now);
 }
 
+// Looking at every connection is dear where there are many: not before a dial can be overdue.
 void Worker::give_up_dials(std::uint64_t now) {
+  if (now < give_up_dials_ns_) return;
+  give_up_dials_ns_ = now + timeout_ns_;
   for (Connection& connection : connections_) {
     if (connection.state == Connection::State::idle || connection.open()) continue;
-    if (now - connection.due_ns < timeout_ns_) continue;
+    if (now < connection.due_ns + timeout_ns_) {
+      give_up_dials_ns_ = std::min(give_up_dials_ns_, connection.due_ns + timeout_ns_);
+      continue;
+    }
     dial_failed(connection, connection.state == Connection::State::connecting
                                 ? Error::connect_timed_out
                                 : Error::handshake_timed_out);
