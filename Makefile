@@ -80,6 +80,9 @@ conformance: build-tests ## RFC 6455 row by row, against the real binary (T=rege
 kill-series: build-tests ## workers killed, stopped and starved under load, a hundred times each
 	@for s in kill descriptors stop; do python3 tests/system/supervision.py $(BUILD)/spate $$s --rounds 100; done
 
+million: all ## a million connections at once on this machine, and the curve to there (ARGS=… for flags)
+	@python3 tools/million $(ARGS)
+
 leak: build-tests ## memory after a million short connections
 	@$(BUILD)/tests/leak 1000000
 
@@ -101,4 +104,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance kill-series leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance kill-series million leak format lint install clean help

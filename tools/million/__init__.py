@@ -1,0 +1,1 @@
+"""make million: a million connections at once, and the curve to there."""
