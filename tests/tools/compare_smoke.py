@@ -23,7 +23,7 @@ class Smoke(unittest.TestCase):
 
     def test_writes_figures_table_and_drawings(self):
         with tempfile.TemporaryDirectory() as folder:
-            done = self.compare("--rows", "echo-20,idle", "--rounds", "2", "--seconds", "0.2",
+            done = self.compare("--rows", "echo-20,idle", "--rounds", "1", "--seconds", "0.2",
                                 "--warmup", "0.1", "--idle-connections", "200", "--out", folder)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             files = {path.suffix: path for path in Path(folder).iterdir()}
@@ -31,11 +31,11 @@ class Smoke(unittest.TestCase):
             echo, idle = record["rows"]
             self.assertEqual(echo["servers"], ["floor", "spate"])
             equal = [run for run in echo["runs"] if run["what"] == "equal"]
-            self.assertEqual([run["server"] for run in equal], ["floor", "spate", "spate", "floor"])
+            self.assertEqual([run["server"] for run in equal], ["floor", "spate"])
             for run in equal:
                 self.assertGreater(run["cpu_ns"], 0)
                 self.assertGreater(run["latency_ns"]["count"], 0)
-            self.assertEqual(len(idle["runs"]), 6)
+            self.assertEqual(len(idle["runs"]), 2)
             self.assertIn("## echo, 20 B", files[".md"].read_text())
             ElementTree.fromstring(files[".svg"].read_text())
             self.assertNotIn(os.uname().nodename, files[".md"].name)

@@ -137,8 +137,14 @@ class Summary(unittest.TestCase):
         self.assertEqual([peer for peer, _ in places["behind"]], ["like"])
 
     def test_more_is_better_for_a_peak(self):
-        places = summary.standing(self.row, "peak")
+        row = dict(self.row, runs=[dict(one, what="peak", per_second=1e8 / one["cpu_ns"])
+                                   for one in self.row["runs"]])
+        places = summary.standing(row, "peak")
         self.assertEqual([peer for peer, _ in places["ahead"]], ["slow"])
+
+    def test_single_runs_are_not_judged(self):
+        places = summary.standing(self.row, "peak")
+        self.assertEqual([peer for peer, _ in places["unjudged"]], ["slow", "like"])
 
     def test_invalid_latency_is_not_judged(self):
         places = summary.standing(row_of({"floor": 1, "spate": 2, "slow": 9}, valid=False), "p99_9")
@@ -155,6 +161,14 @@ class Summary(unittest.TestCase):
         row = row_of({"spate": 1000}, valid=False)
         self.assertEqual({key: summary.cell(row, "spate", "p99")[key] for key in ("valid", "n")},
                          {"valid": False, "n": 5})
+
+    def test_the_checked_peak_is_used_only_when_it_is_the_only_one(self):
+        row = row_of({"spate": 1000})
+        self.assertEqual(summary.cell(row, "spate", "peak")["median"], 1e5)
+        row["runs"] += [run("spate", "peak", number, per_second=2e5) for number in range(3)]
+        self.assertEqual(summary.cell(row, "spate", "peak"),
+                         {"median": 2e5, "low": 2e5, "high": 2e5, "n": 3, "valid": True,
+                          "invalid_runs": 0})
 
     def test_percentiles_of_few_samples_are_not_given(self):
         row = row_of({"spate": 1000}, count=500)
@@ -174,7 +188,8 @@ class Page(unittest.TestCase):
     def test_marks_what_is_invalid(self):
         page = page_of({"floor": 900, "spate": 1100, "like": 900}, valid=False)
         self.assertIn("5.00 µs ✗", page)
-        self.assertIn("p50, p99, p99.9: not judged, the figures are invalid.", page)
+        self.assertIn("p50, p99, p99.9, peak: not judged, the figures are invalid or "
+                      "single runs.", page)
 
     def test_few_rounds_are_called_a_range(self):
         page = page_of({"floor": 900, "spate": 1100, "slow": 9000}, rounds=3)

@@ -55,8 +55,7 @@ def bars(title, axis, groups, form):
     bottom = TOP + sum(GROUP + len(of) * (BAR + GAP) for _, of in groups)
     svg = Svg(WIDTH, bottom + 56)
     svg.text(16, 26, title, "title")
-    svg.text(16, 46, "bar: median; line: its interval; pale, ✗: invalid, says more about the load",
-             "quiet")
+    svg.text(16, 46, "bar: median; line: its interval; pale, ✗: invalid", "quiet")
     svg.text((LEFT + WIDTH - RIGHT) / 2, bottom + 42,
              axis + ("; logarithmic axis" if scale.log else ""), "quiet", "middle")
     for tick in scale.ticks():

@@ -71,6 +71,8 @@ def settings_of(args):
     given = {"rounds": args.rounds, "seconds": args.seconds,
              "idle_connections": args.idle_connections}
     given = {name: value for name, value in given.items() if value > 0}
+    if args.rounds > 0:
+        given["idle_rounds"] = min(args.rounds, settings.idle_rounds)
     if args.warmup >= 0:
         given["warmup"] = args.warmup
     return dataclasses.replace(settings, **given)
@@ -121,7 +123,11 @@ def measure(args, settings, rows, by_kind):
             seconds = 0 if args.rounds else plan.share(row, rows[at:], count, settings, left)
         else:
             progress.foresee(sum(plan.row_seconds(r, count(r), settings) for r in rows[at:]))
-        results.append(matrix.measure(row, able(row, by_kind[row.kind]), seconds))
+        try:
+            results.append(matrix.measure(row, able(row, by_kind[row.kind]), seconds))
+        except KeyboardInterrupt:  # what has been measured is kept
+            out += [each.name for each in rows[at:]]
+            break
     progress.end()
     print(f"compare: {len(results)} rows in {duration(progress.elapsed)}")
     return results, out
@@ -151,7 +157,7 @@ def write(record, folder, stem):
     files |= {name: svg for (name, _), (_, _, svg) in zip(names, drawings)}
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(text.replace(ROOT + os.sep, ""))
         print(f"compare: wrote {os.path.relpath(os.path.join(folder, name))}")
 
 
@@ -177,6 +183,7 @@ def revisions(args):
     flags += ["--quick"] if args.quick else []
     flags += ["--pairs", str(args.rounds)] if args.rounds else []
     flags += ["--seconds", str(args.seconds)] if args.seconds else []
+    flags += ["--warmup", str(args.warmup)] if args.warmup >= 0 else []
     return base.compare(args.base, str(servers_of.BUILD / "spate"), args.rows, flags)
 
 

@@ -91,10 +91,11 @@ def verdicts(result, titles):
 def sentence(places, titles):
     """Behind and level with their figures; who is beaten, by name alone."""
     if not any(places[place] for place in ("behind", "level", "ahead")):
-        return "not judged, the figures are invalid"
+        return "not judged, the figures are invalid or single runs"
     parts = []
     for place, words in (("behind", "**behind** {}"), ("level", "not ahead of {} (not told apart)"),
-                         ("unjudged", "not judged against {} (invalid)"), ("ahead", "ahead of {}")):
+                         ("unjudged", "not judged against {} (invalid or single runs)"),
+                         ("ahead", "ahead of {}")):
         if not places[place]:
             continue
         if place in ("behind", "level"):

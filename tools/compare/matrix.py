@@ -86,8 +86,7 @@ class Matrix:
         run = spent / servers  # what a run has just been seen to take
         own = 0 if row.scenario == "storm" else self.settings.own_rounds
         rounds = plan.rounds_in(seconds - spent - servers * own * run, servers * run)
-        if row.scenario != "storm":
-            self.progress.note(f"compare: {row.name}: {rounds} rounds fit")
+        self.progress.note(f"compare: {row.name}: {rounds} rounds fit")
         return rounds
 
     def _peaks(self, result, row, servers):
@@ -106,7 +105,9 @@ class Matrix:
     def _run(self, result, row, peer, what, number, rate=0):
         self.progress.step(f"{row.name}  {what} {max(0, number) + 1}  {peer.name}",
                            plan.run_seconds(row, self.settings))
-        command = lambda port: peer.command(row.kind, port, row.request_bytes, row.reply_bytes)
+        def command(port):
+            return peer.command(row.kind, port, row.request_bytes, row.reply_bytes)
+
         try:
             with Server(command, self.server_cores) as server:
                 report = self.bench.run(server, row.scenario, peer.path(row.kind),
@@ -128,8 +129,9 @@ class Matrix:
         return max(self.settings.seconds, row.least_seconds)
 
     def _flags(self, row, peer, checked):
-        """After the check, echo servers get a client that only counts bytes, as the floor must: what
-        the client does between two messages has its part in how many of them meet in the server."""
+        """After the check, echo servers get a client that only counts bytes, as the floor must:
+        what the client does between two messages decides in part how many of them meet in the
+        server."""
         own = peer.flags(row.kind)
         if row.scenario == "idle":
             size = ["--connections", str(self.settings.idle_connections),

@@ -1,5 +1,5 @@
 """How long things take, and what fits into the time that there is."""
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # What is left out last comes first.
 PRIORITY = ("echo-20", "idle", "fanout-1k", "echo-1k", "echo-20-x32", "echo-16k", "storm",
@@ -61,9 +61,8 @@ def choose(rows, servers_of, settings, pace=1.0):
     if not settings.quick:
         return list(rows), []
     left, kept = settings.budget_seconds, set()
-    least = replace(settings, rounds=min(settings.rounds, LEAST_ROUNDS))
     for row in sorted(rows, key=lambda row: PRIORITY.index(row.name)):
-        needs = row_seconds(row, servers_of(row), least, pace)
+        needs = row_seconds(row, servers_of(row), settings, pace)
         if needs <= left:
             kept.add(row.name)
             left -= needs
