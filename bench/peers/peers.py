@@ -14,12 +14,14 @@ thread, which the caller pins to a core.
 PEER_NAME='/path/to/binary {port}' in the environment adds an echo server, PEER_NAME_FANOUT one for
 fan-out; docs/benchmarks.md tells the rest.
 """
+import json
 import os
 import platform
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,32 +62,35 @@ class Peer:
 
     def missing(self, kind):
         """Why it cannot run, with what to do about it; empty when it can."""
-        program = self.command(kind, 0, 0, 0)[0]
+        words = self.command(kind, 0, 0, 0)
+        # What `env` starts stands behind its assignments.
+        program = next((word for word in words if word != "env" and "=" not in word), words[0])
         for need in (*(fill(need, {"here": HERE, "build": BUILD}) for need in self.needs), program):
-            there = Path(need).exists() if "/" in need else shutil.which(need)
+            there = (ROOT / need).exists() if "/" in need else shutil.which(need)
             if not there:
                 return f"{need} is missing; {self.remedy()}"
         return ""
 
     def remedy(self):
         if not self.packages:
-            return "make" if self.name in ("floor", "spate") else "give its path"
+            return "make" if self in PEERS else f"PEER_{self.name.upper()} must name a program"
         return f"make peers ({', '.join(self.packages)})"
 
     def version(self):
         how, _, what = self.found.partition(" ")
-        if how == "npm":
-            what = f"node -p require('{HERE}/node_modules/{what}/package.json').version"
-        elif how == "dpkg":
-            what = f"dpkg-query -W -f ${{Version}} {what}"
-        else:
-            what = fill(self.found, {"here": HERE, "build": BUILD})
         try:
-            done = subprocess.run(shlex.split(what, posix=how != "npm"), cwd=ROOT, text=True,
-                                  check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        except (OSError, subprocess.CalledProcessError, IndexError):
+            if how == "npm":
+                told = (HERE / "node_modules" / what / "package.json").read_text(encoding="utf-8")
+                return json.loads(told)["version"]
+            words = shlex.split(self.found) or ["false"]
+            if how == "dpkg":
+                words = ["dpkg-query", "-W", "-f", "${Version}", what]
+            words = [fill(word, {"here": HERE, "build": BUILD}) for word in words]
+            told = subprocess.run(words, cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT).stdout
+        except (OSError, subprocess.CalledProcessError):
             return "unknown"
-        number = re.search(r"\d+(\.\d+)+|[0-9a-f]{7,}", done.stdout)
+        number = re.search(r"\d+(\.\d+)+|[0-9a-f]{7,}", told)
         return number[0] if number else "unknown"
 
 
@@ -95,7 +100,7 @@ def fill(text, values):
     return text
 
 
-NODE = f"{HERE}/node_modules"
+NODE = "{here}/node_modules"
 BUN = f"{NODE}/@oven/bun-linux-{'aarch64' if platform.machine() == 'aarch64' else 'x64'}/bin/bun"
 
 # MQTT 3.1.1: CONNECT without a name, SUBSCRIBE and SUBACK of identifier 1, PUBLISH; topic c, QoS 0.
@@ -166,13 +171,17 @@ def from_environment(environment):
     names = {match[1] for key in environment
              if (match := re.fullmatch(r"PEER_([A-Z0-9]+)(_FANOUT)?", key))}
     for name in sorted(names):
-        def get(suffix):
-            return environment.get(f"PEER_{name}{suffix}", "")  # pylint: disable=cell-var-from-loop
-        path = get("_PATH") or "/"
-        yield Peer(name.lower(), environment.get(f"PEER_{name}_TITLE", name.lower()),
-                   echo=get(""), fanout=get("_FANOUT"), found=get("_VERSION"),
-                   paths={"echo": path, "fanout": get("_FANOUT_PATH") or path},
-                   bench={"echo": get("_FLAGS"), "fanout": get("_FANOUT_FLAGS")})
+        if name.lower() in (peer.name for peer in PEERS):
+            sys.exit(f"PEER_{name}: {name.lower()} is in bench/peers/peers.py; "
+                     "give yours another name")
+        of = {suffix: environment.get(f"PEER_{name}{suffix}", "") for suffix in (
+            "", "_FANOUT", "_FLAGS", "_FANOUT_FLAGS", "_PATH", "_FANOUT_PATH", "_TITLE",
+            "_VERSION")}
+        path = of["_PATH"] or "/"
+        yield Peer(name.lower(), of["_TITLE"] or name.lower(),
+                   echo=of[""], fanout=of["_FANOUT"], found=of["_VERSION"],
+                   paths={"echo": path, "fanout": of["_FANOUT_PATH"] or path},
+                   bench={"echo": of["_FLAGS"], "fanout": of["_FANOUT_FLAGS"]})
 
 
 def known():
