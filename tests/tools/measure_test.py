@@ -1,4 +1,5 @@
 """The parts of tools/measure that need no server."""
+import subprocess
 import sys
 import unittest
 from math import comb
@@ -88,6 +89,22 @@ class Rows(unittest.TestCase):
     def test_a_fanouts_rate_is_in_publications(self):
         self.assertEqual(rows.ROWS["fanout-1k"].arrivals(300_000), 300)
         self.assertEqual(rows.ROWS["echo-20"].arrivals(300_000), 300_000)
+
+
+class Budget(unittest.TestCase):
+    def refusal(self, *flags):
+        budget = Path(__file__).resolve().parents[2] / "tools" / "budget"
+        done = subprocess.run([sys.executable, budget, *flags], text=True, capture_output=True,
+                              check=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        return done.stderr
+
+    def test_refuses_what_cannot_be_measured_and_says_what_can(self):
+        for flags, words in ((["echo-21"], "no such row: echo-21; rows are echo-20"),
+                             (["fanout-1k"], "no broadcast endpoint yet; name a server with --b"),
+                             (["--clients", "fanout-1k", "--b", "x"], "the bare client only echoes"),
+                             (["--self-check", "idle"], "not with --clients or --self-check")):
+            self.assertIn(words, " ".join(self.refusal(*flags).split()))
 
 
 class Slug(unittest.TestCase):
