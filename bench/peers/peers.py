@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shlex
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 KINDS = ("echo", "fanout")
+DESCRIPTORS = 65536  # libwebsockets has a table of as many as it may open, so not all there are
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,20 @@ class Peer:
     def can(self, kind):
         return bool(getattr(self, kind))
 
-    def command(self, kind, port, request_bytes, reply_bytes):
+    def words(self, kind, port, request_bytes, reply_bytes):
         fills = {"here": HERE, "build": BUILD, "port": port,
                  "request": request_bytes, "reply": reply_bytes}
         return [fill(word, fills) for word in shlex.split(getattr(self, kind))]
+
+    def command(self, kind, port, request_bytes, reply_bytes):
+        """What is started. A shell's 1,024 descriptors are too few, and few servers ask for more
+        themselves; the shell that does is replaced by the server."""
+        words = self.words(kind, port, request_bytes, reply_bytes)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        files = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+        if soft == resource.RLIM_INFINITY or soft >= files:
+            return words
+        return ["sh", "-c", f'ulimit -Sn {files}; exec "$@"', "sh", *words]
 
     def path(self, kind):
         return self.paths.get(kind, "/")
@@ -62,7 +74,7 @@ class Peer:
 
     def missing(self, kind):
         """Why it cannot run, with what to do about it; empty when it can."""
-        words = self.command(kind, 0, 0, 0)
+        words = self.words(kind, 0, 0, 0)
         # What `env` starts stands behind its assignments.
         program = next((word for word in words if word != "env" and "=" not in word), words[0])
         for need in (*(fill(need, {"here": HERE, "build": BUILD}) for need in self.needs), program):
