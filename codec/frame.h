@@ -48,6 +48,7 @@ enum class FrameError : std::uint8_t {
   close_payload_too_short,  // a close payload of one byte
   close_code_reserved,      // a code that must not be on the wire
   close_reason_not_utf8,
+  invalid_deflate,  // a compressed message that does not inflate
 };
 
 struct FrameErrorInfo {
@@ -57,7 +58,7 @@ struct FrameErrorInfo {
   const char* clause;
 };
 
-inline constexpr std::array<FrameErrorInfo, 15> kFrameErrors{{
+inline constexpr std::array<FrameErrorInfo, 16> kFrameErrors{{
     {FrameError::none, "none", kCloseNormal, ""},
     {FrameError::reserved_bits, "reserved bits set", kCloseProtocolError, "RFC 6455 §5.2"},
     {FrameError::reserved_opcode, "reserved opcode", kCloseProtocolError, "RFC 6455 §5.2"},
@@ -79,6 +80,7 @@ inline constexpr std::array<FrameErrorInfo, 15> kFrameErrors{{
      "RFC 6455 §7.4.2"},
     {FrameError::close_reason_not_utf8, "close reason not UTF-8", kCloseInvalidPayload,
      "RFC 6455 §5.5.1"},
+    {FrameError::invalid_deflate, "invalid DEFLATE data", kCloseInvalidPayload, "RFC 7692 §7.2.2"},
 }};
 
 constexpr const FrameErrorInfo& describe(FrameError error) {

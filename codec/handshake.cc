@@ -90,6 +90,9 @@ HandshakeError check_handshake(const HttpHead& head, Handshake& out) {
   if (error == HandshakeError::none) error = check_key(head, out);
   if (error == HandshakeError::none) error = take_origin(head, out);
   if (error == HandshakeError::none) error = check_offers(head, out);
+  out.extensions = ExtensionOffers(head);
+  if (error == HandshakeError::none && !extensions_well_formed(out.extensions))
+    error = HandshakeError::extensions_invalid;
   return error;
 }
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "codec/extensions.h"
 #include "codec/http_head.h"
 #include "core/base.h"
 
@@ -33,6 +34,7 @@ enum class HandshakeError : std::uint8_t {
   origin_refused,
   subprotocol_invalid,
   subprotocol_repeated,
+  extensions_invalid,
 };
 
 struct HandshakeErrorInfo {
@@ -76,6 +78,8 @@ inline constexpr auto kHandshakeErrors = std::to_array<HandshakeErrorInfo>({
      "Each value of Sec-WebSocket-Protocol must be a token."},
     {HandshakeError::subprotocol_repeated, "subprotocol_repeated", 400, "RFC 6455 §4.1 (10)",
      "The values of Sec-WebSocket-Protocol must differ from each other."},
+    {HandshakeError::extensions_invalid, "extensions_invalid", 400, "RFC 6455 §9.1",
+     "Sec-WebSocket-Extensions must be a list of tokens with parameters."},
 });
 
 constexpr const HandshakeErrorInfo& describe(HandshakeError error) {
@@ -87,7 +91,7 @@ static_assert(
       for (std::size_t i = 0; i < kHandshakeErrors.size(); ++i) {
         if (static_cast<std::size_t>(kHandshakeErrors[i].error) != i) return false;
       }
-      return kHandshakeErrors.back().error == HandshakeError::subprotocol_repeated;
+      return kHandshakeErrors.back().error == HandshakeError::extensions_invalid;
     }(),
     "the table has one row per error, in the order of the enum");
 
@@ -114,6 +118,7 @@ struct Handshake {
   std::string_view origin;  // empty when has_origin is false: the client is no browser's page
   bool has_origin = false;
   SubprotocolOffers offers;  // tokens, each once
+  ExtensionOffers extensions;  // well-formed
 };
 
 // Every rule of RFC 6455 §4.2.1 but the server's own choices. `out` is whole only after `none`.

@@ -51,9 +51,17 @@ FrameError MessageDecoder::judge_sequence(const FrameHeader& header) const {
   if (continues && header.rsv != 0) return FrameError::reserved_bits;
   // payload_bytes is 0 until the length is known; written so that the sum cannot overflow.
   if (header.payload_bytes >
-      rules_.max_message_bytes - std::min(state_.assembled, rules_.max_message_bytes))
-    return FrameError::message_too_big;
+      rules_.max_message_bytes - std::min(state_.assembled, rules_.max_message_bytes)) [[unlikely]]
+    return judge_large(header);
   return FrameError::none;
+}
+
+// Too large for a plain message.
+FrameError MessageDecoder::judge_large(const FrameHeader& header) const {
+  const std::uint8_t rsv = state_.in_message() ? state_.rsv : header.rsv;
+  const std::uint64_t max = rsv == 0 ? 0 : rules_.max_compressed_bytes;
+  return header.payload_bytes > max - std::min(state_.assembled, max) ? FrameError::message_too_big
+                                                                      : FrameError::none;
 }
 
 void MessageDecoder::begin_frame(const FrameHeader& header) {

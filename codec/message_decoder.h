@@ -28,6 +28,8 @@ namespace spate::codec {
 // What a connection negotiated and was granted; constant while it lives.
 struct FrameRules {
   std::uint64_t max_message_bytes = 65536;
+  // As it comes, of a message with reserved bits: what compresses badly becomes a little larger.
+  std::uint64_t max_compressed_bytes = 0;
   std::uint8_t allowed_rsv = 0;  // RSV bits in use by extensions, as in FrameHeader::rsv
 };
 
@@ -130,6 +132,7 @@ class MessageDecoder {
 
   Event next_general();
   FrameError judge_sequence(const FrameHeader& header) const;
+  FrameError judge_large(const FrameHeader& header) const;
   void begin_frame(const FrameHeader& header);
   Event control_frame(const FrameHeader& header);
   bool take_payload();
