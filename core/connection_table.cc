@@ -141,6 +141,12 @@ void ConnectionTable::arm(Connection& connection, Tick deadline) {
   reactor_.wheel().arm(connection.timer, deadline);
 }
 
+void ConnectionTable::disarm(Connection& connection) {
+  // What is queued is watched by the same timer.
+  if (connection.backlog == nullptr && connection.timer.armed())
+    reactor_.wheel().cancel(connection.timer);
+}
+
 void ConnectionTable::pause_reading(Connection& connection) {
   if (connection.stage != Stage::open) return;
   connection.reading = false;

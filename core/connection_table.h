@@ -85,6 +85,9 @@ class ConnectionTable final : public EventSink, public TurnObserver {
 
   // on_timer will be called no later than this.
   void arm(Connection& connection, Tick deadline);
+  // For a protocol that takes over from another: what the other was waiting for is over. Left armed
+  // it would cost each connection a wake-up for nothing, when its memory is cold again.
+  void disarm(Connection& connection);
   Tick now() const { return reactor_.now(); }
 
   // Sends what is queued, shuts the sending side, and closes once the peer has closed too (or its

@@ -39,6 +39,7 @@ void Session::adopt(Connection& connection) {
   connection.data<Data>().last_message = table_.now();
   metrics_->opened.add();
   metrics_->websockets.add();
+  table_.disarm(connection);
   table_.arm(connection, first_deadline(table_.now()));
   WebSocket socket(*this, connection);
   handler_.on_open(socket);

@@ -25,11 +25,17 @@ class Large final : public HttpHandler {
   HttpReply on_request(const HttpRequest&) override { return {.body = std::string(100'000, 'l')}; }
 };
 
+// A WebSocket endpoint that says nothing.
+class Silent final : public WebSocketHandler {
+  void on_message(WebSocket&, const Message&) override {}
+};
+
 class HttpProtocolTest : public testing::Test {
  protected:
   HttpProtocolTest() {
     routes.add("/mirror", std::make_unique<Mirror>());
     routes.add("/large", std::make_unique<Large>());
+    routes.add("/silent", std::make_unique<Silent>());
   }
   // The table outlives what serves its connections, and would tell it of their end.
   ~HttpProtocolTest() override {
@@ -68,6 +74,17 @@ TEST_F(HttpProtocolTest, ABodyIsWholeHoweverItArrives) {
   for (const std::size_t chop :
        {std::string::npos, std::size_t{1}, std::size_t{7}, std::size_t{300}})
     EXPECT_TRUE(ask(sized(body), chop).ends_with("\r\n\r\nPOST " + body)) << chop;
+}
+
+TEST_F(HttpProtocolTest, TheHeadsDeadlineEndsWithTheUpgrade) {
+  test::Wire& wire = loop.connect(http);
+  EXPECT_TRUE(wire.connection->timer.armed());
+  wire.to_server =
+      "GET /silent HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  loop.settle();
+  ASSERT_TRUE(wire.to_client.starts_with("HTTP/1.1 101 "));
+  EXPECT_FALSE(wire.connection->timer.armed());  // no ping interval here, so nothing to wait for
 }
 
 TEST_F(HttpProtocolTest, ChunksAreJoinedInPlace) {
