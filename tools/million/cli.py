@@ -3,15 +3,16 @@
   hold    all of them, upgraded, pinged by the server and answering, for minutes; some of them talk. Both ends
           must agree that nobody was dropped, that everybody was pinged as often as there was time for, and
           that every message came back as it was.
+  drain   told to leave with a hundred thousand, the server is gone when it said that it would be.
   curve   with a thousand to a million connections: the server's CPU for a message, at one rate, each message
           to a connection picked at random; as many floors on the same port cost what the kernel costs. And
           the user memory of a connection (Pss of the whole tree, above what it is with the first thousand).
 
-What stands in the way is named before anything starts, with its remedy; nothing is changed.
+What stands in the way is named before anything starts, with its remedy (exit status 3); nothing is changed.
 
   python3 tools/million                          all of it: half an hour
   python3 tools/million --connections 100000       less of it
-  python3 tools/million --counts '' --hold 60      only the hold
+  python3 tools/million --counts '' --drain 0        only the hold
 """
 import argparse
 import datetime
@@ -30,6 +31,7 @@ PAYLOAD = 20
 REQUEST, REPLY = PAYLOAD + 6, PAYLOAD + 2  # frames (RFC 6455 5.2): the client's with a masking key
 WARMUP = 2.0  # seconds; also the slack of the last ping
 FIRST_MARK = 1000  # connections of the curve's first look at memory
+CANNOT = 3  # exit status: this machine, as it is set up, cannot
 LIMIT_BYTES = 192  # user memory of a connection
 
 
@@ -43,7 +45,7 @@ class Watch:
     def __init__(self, server, connections, seconds):
         self.server, self.connections, self.seconds = server, connections, seconds
         self.full_at = None
-        self.least_open = connections
+        self.least_open, self.missed = connections, 0
 
     def __call__(self):
         figures = self.server.metrics()
@@ -57,8 +59,9 @@ class Watch:
             shares = [value for name, value in by_worker.items() if name.startswith("spate_websockets{")]
             self.spread = (int(min(shares)), int(max(shares)))
         elif now > self.full_at + self.seconds:
-            return  # the window may be over, and clients leave
+            return  # the window may be over: clients leave, and answer no more
         self.least_open = min(self.least_open, int(figures["spate_websockets"]))
+        self.missed = int(figures["spate_pongs_missed_total"])
 
 
 def hold(args):
@@ -87,7 +90,7 @@ def hold(args):
         "spread": getattr(watch, "spread", None), "ping_interval_seconds": args.ping_interval,
         "pings": {"wanted": wanted, **pings, "server_sent": int(server_end["spate_pings_sent_total"]),
                   "server_heard": int(server_end['spate_frames_received_total{opcode="pong"}']),
-                  "server_missed": int(server_end["spate_pongs_missed_total"])},
+                  "server_missed": watch.missed},
         "talkers": talkers, "messages": run["messages"], "latency_ns": run.get("latency_ns"),
         "latency_valid": run["valid"]["latency"], "invalid_because": run["invalid_because"],
         "user_bytes_per_connection": run["server"]["user_bytes_per_connection"],
@@ -112,6 +115,31 @@ def judge(f):
         "every message came back as it was": not f["errors"] and messages["received"] > 0,
         f"user memory of a connection is at most {LIMIT_BYTES} B": f["user_bytes_per_connection"] <= LIMIT_BYTES,
     }
+
+
+def drain(args):
+    """The server is told to leave while all are connected: it takes its time, and no longer."""
+    n = min(args.connections, args.drain_connections)
+    flags = ["--connections", str(n), "--pings", "0", "--seconds", str(args.drain + 4), "--warmup", "0",
+             "--timeout", "30"]
+    stopped = []
+
+    def look():
+        if not stopped and server.metrics()["spate_websockets_opened_total"] == n:
+            stopped.append(server.stop(args.drain + 30))
+
+    with Spate(args.spate, args.workers, drain_seconds=args.drain) as server:
+        say(f"drain: {n:,} connections, then told to leave")
+        run = bench(args.bench, server, flags, say, look, every=0.2, scenario="idle")
+    if not stopped:
+        raise MeasureError(f"{n:,} connections were not open at once: {run['errors']}")
+    errors, seconds = run["errors"], stopped[0]
+    figures = {"connections": n, "drain_seconds": args.drain, "seconds": seconds,
+               "code": server.process.returncode, "errors": errors}
+    return figures | {"checks": {
+        f"{n:,} connections were drained in {args.drain} s": (
+            args.drain - 0.5 <= seconds <= args.drain + 2 and server.process.returncode == 0),
+        "each was closed by a close frame": errors.get("closed_by_server") == n and "connection_reset" not in errors}}
 
 
 def point(args, count, side):
@@ -150,9 +178,9 @@ def curve(args):
     return points
 
 
-def workers_for(connections):
+def workers_for(connections, least):
     """So many that none comes near its descriptors: the kernel spreads connections by hash, not evenly."""
-    return max(len(os.sched_getaffinity(0)), math.ceil(connections / (0.9 * limits.descriptor_limit())))
+    return max(least, math.ceil(connections / (0.9 * limits.descriptor_limit())))
 
 
 def procs_for(connections):
@@ -167,17 +195,22 @@ def arguments():
     parser.add_argument("--ping-interval", type=float, default=60, help="seconds between the server's pings")
     parser.add_argument("--talkers", type=int, default=500, help="connections that talk during the hold")
     parser.add_argument("--talk-rate", type=float, default=500, help="messages a second of all talkers")
+    parser.add_argument("--drain", type=int, default=10, metavar="SECONDS",
+                        help="--drain-seconds of the server in the drain; 0 for no drain")
+    parser.add_argument("--drain-connections", type=int, default=100_000, help="of the drain, at most")
     parser.add_argument("--counts", default=None, metavar="N,N",
                         help="of the curve (default: 1,000 to --connections); '' for no curve")
     parser.add_argument("--rate", type=float, default=10_000, help="messages a second at each point of the curve")
     parser.add_argument("--window", type=float, default=15, help="seconds measured at each point")
     parser.add_argument("--workers", type=int, default=0, help="default: as many as the descriptor limit asks for")
+    parser.add_argument("--procs", type=int, default=0, help="load processes of the curve (default: as many as needed)")
     parser.add_argument("--spate", default="build/spate")
     parser.add_argument("--bench", default="build/spate-bench")
     parser.add_argument("--floor", default="build/peers/floor")
     parser.add_argument("--json", help="write the figures to this file")
     parser.add_argument("--svg", help="draw the curve")
     parser.add_argument("--record", metavar="DIRECTORY", help="write both there, named by date and CPU")
+    parser.add_argument("--add", action="store_true", help="keep what the JSON file has and this run does not measure")
     args = parser.parse_args()
     if args.counts is None:
         steps = [1_000, 10_000, 100_000, 250_000, 500_000]
@@ -188,8 +221,15 @@ def arguments():
         parser.error("memory per connection needs at least 2,000 connections, a point of the curve 1,000")
     for name in ("spate", "bench", "floor"):
         setattr(args, name, os.path.join(ROOT, getattr(args, name)))
-    most = max([args.connections if args.hold else 0, *args.counts])
-    args.workers, args.procs = args.workers or workers_for(most), procs_for(most)
+    most = max([args.connections if args.hold else 0, *args.counts,
+                min(args.connections, args.drain_connections) if args.drain else 0])
+    if most == 0:
+        parser.error("nothing to do: --hold 0, --drain 0 and no --counts")
+    if args.workers and args.workers < workers_for(most, 1):
+        parser.error(f"--workers {args.workers}: too few for {most:,} connections with {limits.descriptor_limit()} "
+                     f"descriptors each; {workers_for(most, 1)} at least")
+    args.workers = args.workers or workers_for(most, len(os.sched_getaffinity(0)))
+    args.procs = args.procs or procs_for(most)
     if args.record:
         facts = machine.facts()
         stem = f"{datetime.date.today()}-{machine.slug(facts['cpu'], facts['cores'])}-million"
@@ -197,27 +237,46 @@ def arguments():
     return args, most
 
 
+def before(args):
+    """What --json already holds, with --add."""
+    if not args.add or not args.json or not os.path.exists(args.json):
+        return {}
+    with open(args.json) as file:
+        old = json.load(file)
+    if old["curve"] and args.counts and old["rate"] != args.rate:
+        sys.exit(f"million: --rate {args.rate:g}: {args.json} was measured at {old['rate']:g}; without --add it begins "
+                 "anew")
+    return old
+
+
 def main():
     args, most = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     if obstacles := limits.too_low(most, args.workers + args.procs):
-        sys.exit("\n".join(f"million: {line}" for line in obstacles))
+        print("\n".join(f"million: {line}" for line in obstacles), file=sys.stderr)
+        return CANNOT
+    old = before(args)
     about = {"command": " ".join(["python3 tools/million", *sys.argv[1:]]), "date": str(datetime.date.today()),
              "machine": machine.facts()}
     print(f"million: {args.workers} workers, {args.procs} load processes, "
           f"{limits.available_bytes() / limits.GIB:.1f} GiB available", flush=True)
     try:
-        figures = about | {"curve": curve(args), "rate": args.rate, "hold": hold(args) if args.hold else None}
+        points = {point["connections"]: point for point in [*old.get("curve", []), *curve(args)]}
+        figures = {"runs": [*old.get("runs", []), about], "rate": args.rate,
+                   "curve": [points[count] for count in sorted(points)],
+                   "drain": drain(args) if args.drain else old.get("drain"),
+                   "hold": hold(args) if args.hold else old.get("hold")}
     except MeasureError as error:
         sys.exit(f"million: {error}")
     report.print_tables(figures)
     if args.json:
         with open(args.json, "w") as out:
             json.dump(figures, out, indent=2)
-    if args.svg and args.counts:
+    if args.svg and figures["curve"]:
         with open(args.svg, "w") as out:
             out.write(report.drawing(figures))
-    return 0 if not args.hold or all(figures["hold"]["checks"].values()) else 1
+    checks = [good for part in ("hold", "drain") if figures[part] for good in figures[part]["checks"].values()]
+    return 0 if all(checks) else 1
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ def all_descriptors():
 class Tree:
     """A server's processes, under one parent, for as long as the with block lasts."""
 
+    told_to_stop = False
+
     def start(self, command):
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.log, cwd=ROOT,
@@ -41,6 +43,7 @@ class Tree:
     def stop(self, seconds=60):
         """Tells the group to end. How long that took."""
         began = time.monotonic()
+        self.told_to_stop = True
         if self.process.poll() is None:
             self.tell(signal.SIGTERM)
             try:
@@ -60,9 +63,9 @@ class Tree:
 class Spate(Tree):
     name = "spate"
 
-    def __init__(self, binary, workers, *flags):
+    def __init__(self, binary, workers, *flags, drain_seconds=1):
         self.start([binary, "--workers", str(workers), "--echo", "/echo", "--listen", "127.0.0.1:0",
-                    "--internal-listen", "127.0.0.1:0", "--drain-seconds", "1", *flags])
+                    "--internal-listen", "127.0.0.1:0", "--drain-seconds", str(drain_seconds), *flags])
         try:
             self.until(lambda: "ready: " in self.text(), "the server's start")
         except MeasureError:
@@ -113,28 +116,29 @@ class Floors(Tree):
 
 
 def sockets():
-    """Connections on this machine: each has two ends here."""
+    """TCP sockets on this machine, two for each of our connections: half as many."""
     words = next(line.split() for line in limits.read("/proc/net/sockstat").splitlines() if line.startswith("TCP:"))
     return int(words[words.index("inuse") + 1]) // 2
 
 
-def bench(binary, server, flags, say, look=lambda: None, every=1.0):
+def bench(binary, server, flags, say, look=lambda: None, every=1.0, scenario="mix"):
     """Runs spate-bench; calls look() now and then; its JSON."""
     with tempfile.NamedTemporaryFile() as out, tempfile.TemporaryFile(mode="w+") as log:
-        command = [binary, "mix", server.url, "--quiet", "--json", out.name, "--server-pid", str(server.process.pid),
+        command = [binary, scenario, server.url, "--quiet", "--json", out.name, "--server-pid", str(server.process.pid),
                    *flags]
         process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=all_descriptors)
-        told = time.monotonic()
+        told, before = time.monotonic(), sockets()
         try:
             while process.poll() is None:
                 if limits.available_bytes() < limits.LEAST_BYTES:
                     raise MeasureError("memory is running out: ended before the kernel ends something")
-                if server.process.poll() is not None:
+                if server.process.poll() is not None and not server.told_to_stop:
                     raise MeasureError(f"{server.name} has ended: {server.text()[-1000:]}")
                 look()
                 if time.monotonic() - told >= 5:
                     told = time.monotonic()
-                    say(f"{sockets():,} connections, {limits.available_bytes() / limits.GIB:.1f} GiB available")
+                    say(f"{sockets() - before:,} connections, "
+                        f"{limits.available_bytes() / limits.GIB:.1f} GiB available")
                 try:
                     process.wait(every)
                 except subprocess.TimeoutExpired:

@@ -16,6 +16,11 @@ def print_tables(figures):
         print_curve(figures)
     if figures["hold"]:
         print_hold(figures["hold"])
+    if figures["drain"]:
+        drain = figures["drain"]
+        print(f"\n  {'drain':<16} {drain['connections']:,} connections, --drain-seconds {drain['drain_seconds']}: "
+              f"gone after {drain['seconds']:.1f} s")
+        print_checks(drain)
 
 
 def print_curve(figures):
@@ -62,7 +67,11 @@ def print_hold(hold):
         print(f"  {'server log':<16} {line}")
     for name, value in hold["errors"].items():
         print(f"  {'ERROR':<16} {value:,} {name}")
-    for name, good in hold["checks"].items():
+    print_checks(hold)
+
+
+def print_checks(part):
+    for name, good in part["checks"].items():
         print(f"  {'ok' if good else 'FAILED':<16} {name}")
 
 
