@@ -19,6 +19,7 @@ import datetime
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 import time
@@ -45,11 +46,13 @@ class Watch:
     def __init__(self, server, connections, seconds):
         self.server, self.connections, self.seconds = server, connections, seconds
         self.full_at = None
-        self.least_open, self.missed = connections, 0
+        self.least_open, self.figures = connections, {}
 
     def __call__(self):
-        figures = self.server.metrics()
         now = time.monotonic()
+        if self.full_at is not None and now > self.full_at + self.seconds + WARMUP - 0.5:
+            return  # the window may be over: clients leave, answer no more, and all at once are a storm
+        figures = self.server.metrics()
         if self.full_at is None:
             if figures["spate_websockets_opened_total"] < self.connections:
                 return
@@ -58,10 +61,8 @@ class Watch:
             by_worker = self.server.metrics(by_worker=True)
             shares = [value for name, value in by_worker.items() if name.startswith("spate_websockets{")]
             self.spread = (int(min(shares)), int(max(shares)))
-        elif now > self.full_at + self.seconds:
-            return  # the window may be over: clients leave, and answer no more
         self.least_open = min(self.least_open, int(figures["spate_websockets"]))
-        self.missed = int(figures["spate_pongs_missed_total"])
+        self.figures = figures
 
 
 def hold(args):
@@ -75,11 +76,12 @@ def hold(args):
                "--pong-timeout-ms", str(min(10_000, ping_ms))) as server:
         watch = Watch(server, n, args.hold)
         run = bench(args.bench, server, flags, say, watch, every=min(1, args.hold / 10))
-        server_end = server.metrics()
         kept = limits.available_bytes()
         stop_seconds = server.stop()
         log = [line for line in server.text().splitlines() if " warn " in line or " error " in line]
-    pings = run["server_pings"]
+    pings, seen = run["server_pings"], watch.figures
+    if not seen:
+        raise MeasureError(f"{n:,} connections were not open at once: {run['errors']}")
     connections = run["connections"]
     wanted = int(args.hold / args.ping_interval)
     figures = {
@@ -88,9 +90,9 @@ def hold(args):
         "open_at_end": connections["open_at_end"], "least_open": watch.least_open,
         "connect_seconds": connections["seconds"], "connecting_ns": connections["latency_ns"],
         "spread": getattr(watch, "spread", None), "ping_interval_seconds": args.ping_interval,
-        "pings": {"wanted": wanted, **pings, "server_sent": int(server_end["spate_pings_sent_total"]),
-                  "server_heard": int(server_end['spate_frames_received_total{opcode="pong"}']),
-                  "server_missed": watch.missed},
+        "pings": {"wanted": wanted, **pings, "server_sent": int(seen["spate_pings_sent_total"]),
+                  "server_heard": int(seen['spate_frames_received_total{opcode="pong"}']),
+                  "server_missed": int(seen["spate_pongs_missed_total"])},
         "talkers": talkers, "messages": run["messages"], "latency_ns": run.get("latency_ns"),
         "latency_valid": run["valid"]["latency"], "invalid_because": run["invalid_because"],
         "user_bytes_per_connection": run["server"]["user_bytes_per_connection"],
@@ -256,7 +258,7 @@ def main():
         print("\n".join(f"million: {line}" for line in obstacles), file=sys.stderr)
         return CANNOT
     old = before(args)
-    about = {"command": " ".join(["python3 tools/million", *sys.argv[1:]]), "date": str(datetime.date.today()),
+    about = {"command": shlex.join(["python3", "tools/million", *sys.argv[1:]]), "date": str(datetime.date.today()),
              "machine": machine.facts()}
     print(f"million: {args.workers} workers, {args.procs} load processes, "
           f"{limits.available_bytes() / limits.GIB:.1f} GiB available", flush=True)

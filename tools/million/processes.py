@@ -1,4 +1,5 @@
 """The server trees that are measured, and spate-bench at the other end."""
+import http.client
 import json
 import os
 import resource
@@ -83,8 +84,11 @@ class Spate(Tree):
     def metrics(self, by_worker=False):
         """Every sample by its name and labels."""
         url = f"http://127.0.0.1:{self.internal}/metrics" + ("?by=worker" if by_worker else "")
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                lines = answer.read().decode().splitlines()
+        except (OSError, http.client.HTTPException) as error:
+            raise MeasureError(f"{url}: {error!r}") from error
         return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
 
 
@@ -137,7 +141,7 @@ def bench(binary, server, flags, say, look=lambda: None, every=1.0, scenario="mi
                 look()
                 if time.monotonic() - told >= 5:
                     told = time.monotonic()
-                    say(f"{sockets() - before:,} connections, "
+                    say(f"{max(0, sockets() - before):,} connections, "
                         f"{limits.available_bytes() / limits.GIB:.1f} GiB available")
                 try:
                     process.wait(every)

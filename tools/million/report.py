@@ -48,9 +48,9 @@ def print_hold(hold):
                          f"{hold['connections'] / hold['connect_seconds']:,.0f} a second"),
         ("workers", f"{hold['workers']}, with {hold['spread'][0]:,} to {hold['spread'][1]:,} connections each"
          if hold["spread"] else f"{hold['workers']}"),
-        ("server's pings", f"{pings['server_sent']:,} sent, {pings['answered']:,} answered, "
-                           f"{pings['server_missed']:,} missed; {pings.get('least', 0)} to {pings.get('most', 0)} by "
-                           f"each of {pings['silent_connections']:,} silent connections, {pings['wanted']} wanted"),
+        ("server's pings", f"{pings['server_sent']:,} sent by the last look, {pings['server_missed']:,} missed; "
+                           f"{pings['answered']:,} answered by the end, "
+                           f"{pings.get('least', 0)} to {pings.get('most', 0)} by each of {pings['silent_connections']:,} silent connections, {pings['wanted']} wanted"),
         ("messages", f"{messages['sent']:,} sent, {messages['received']:,} came back, of {hold['talkers']} talkers"),
         ("latency", "p50 {}, p99 {}, max {}".format(*(milliseconds(latency[k]) for k in ("p50", "p99", "max"))) +
          ("" if hold["latency_valid"] else f" (INVALID: {'; '.join(hold['invalid_because'])})") if latency else "none"),
