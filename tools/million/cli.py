@@ -10,9 +10,9 @@
 
 What stands in the way is named before anything starts, with its remedy (exit status 3); nothing is changed.
 
-  python3 tools/million                          all of it: half an hour
-  python3 tools/million --connections 100000       less of it
-  python3 tools/million --counts '' --drain 0        only the hold
+  python3 tools/million                         all of it: twenty minutes
+  python3 tools/million --connections 100000    less of it
+  python3 tools/million --counts '' --drain 0   only the hold
 """
 import argparse
 import datetime
@@ -274,6 +274,7 @@ def main():
     if args.json:
         with open(args.json, "w") as out:
             json.dump(figures, out, indent=2)
+            out.write("\n")
     if args.svg and figures["curve"]:
         with open(args.svg, "w") as out:
             out.write(report.drawing(figures))

@@ -50,7 +50,8 @@ def print_hold(hold):
          if hold["spread"] else f"{hold['workers']}"),
         ("server's pings", f"{pings['server_sent']:,} sent by the last look, {pings['server_missed']:,} missed; "
                            f"{pings['answered']:,} answered by the end, "
-                           f"{pings.get('least', 0)} to {pings.get('most', 0)} by each of {pings['silent_connections']:,} silent connections, {pings['wanted']} wanted"),
+                           f"{pings.get('least', 0)} to {pings.get('most', 0)} by each of "
+                           f"{pings['silent_connections']:,} silent connections, {pings['wanted']} wanted"),
         ("messages", f"{messages['sent']:,} sent, {messages['received']:,} came back, of {hold['talkers']} talkers"),
         ("latency", "p50 {}, p99 {}, max {}".format(*(milliseconds(latency[k]) for k in ("p50", "p99", "max"))) +
          ("" if hold["latency_valid"] else f" (INVALID: {'; '.join(hold['invalid_because'])})") if latency else "none"),
