@@ -79,6 +79,34 @@ MetricGroup<SessionMetrics> add_sessions(MetricTable& table) {
   return rows.group();
 }
 
+MetricGroup<DeflateMetrics> add_deflate(MetricTable& table) {
+  using Metrics = DeflateMetrics;
+  auto rows = table.group<Metrics>(MetricScope::worker);
+  rows.add("spate_deflate_connections", "Connections that negotiated permessage-deflate.",
+           &Metrics::connections);
+  rows.add("spate_deflate_messages_total",
+           "Messages inflated (received) and compressed (sent; one that goes to many counts once).",
+           &Metrics::messages, "direction", {"received", "sent"});
+  rows.add("spate_deflate_compressed_bytes_total", "Their payloads as they are on the wire.",
+           &Metrics::compressed_bytes, "direction", {"received", "sent"});
+  rows.add("spate_deflate_plain_bytes_total", "Their payloads as endpoints see them.",
+           &Metrics::plain_bytes, "direction", {"received", "sent"});
+  rows.add("spate_deflate_incompressible_total",
+           "Messages that compression would not have made smaller, sent plain.",
+           &Metrics::incompressible);
+  rows.add(
+      "spate_deflate_memory_bytes",
+      "zlib's memory. shared: of the workers' own compressors. contexts: kept for connections; "
+      "--deflate-memory bounds it.",
+      &Metrics::memory, "purpose", {"shared", "contexts"});
+  rows.add(
+      "spate_deflate_refusals_total",
+      "offer: clients whose offers of permessage-deflate could not be accepted. memory: clients "
+      "that got no contexts because of --deflate-memory.",
+      &Metrics::refusals, "reason", {"offer", "memory"});
+  return rows.group();
+}
+
 MetricGroup<HttpMetrics> add_http(MetricTable& table) {
   auto rows = table.group<HttpMetrics>(MetricScope::worker);
   rows.add("spate_http_requests_total",
@@ -121,7 +149,7 @@ std::vector<std::string> refusal_names() {
 }
 
 HandlerMetrics HandlerMetrics::add_to(MetricTable& table) {
-  return {add_sessions(table), add_http(table), add_build(table)};
+  return {add_sessions(table), add_deflate(table), add_http(table), add_build(table)};
 }
 
 }  // namespace spate::handlers

@@ -41,6 +41,17 @@ struct alignas(64) SessionMetrics {
 enum class OtherFrame : std::uint8_t { continuation, close, ping, pong };
 enum class SessionTimeout : std::uint8_t { frame, pong, idle, close };
 
+// Of permessage-deflate in a worker.
+struct alignas(64) DeflateMetrics {
+  std::array<core::Counter, 2> messages;          // received and inflated, compressed and sent
+  std::array<core::Counter, 2> compressed_bytes;  // their payloads on the wire
+  std::array<core::Counter, 2> plain_bytes;       // and as endpoints see them
+  core::Counter incompressible;
+  core::Gauge connections;
+  std::array<core::Gauge, 2> memory;      // shared, contexts
+  std::array<core::Counter, 2> refusals;  // offer, memory
+};
+
 // Of both HttpProtocols of a worker.
 struct alignas(64) HttpMetrics {
   std::array<core::Counter, 5> requests;  // by status class, from 1xx
@@ -58,6 +69,7 @@ struct HandlerMetrics {
   static HandlerMetrics add_to(core::MetricTable& table);
 
   core::MetricGroup<SessionMetrics> sessions;
+  core::MetricGroup<DeflateMetrics> deflate;
   core::MetricGroup<HttpMetrics> http;
   core::MetricGroup<BuildMetrics> build;
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "handlers/deflated_session.h"
 #include "handlers/http/http_handler.h"
 #include "handlers/session.h"
 #include "handlers/websocket.h"
@@ -16,7 +17,8 @@ namespace spate::handlers {
 // One path: a WebSocket endpoint, a plain HTTP one, or both.
 struct Route {
   std::unique_ptr<WebSocketHandler> websocket;
-  std::unique_ptr<Session> session;  // speaks the protocol for `websocket`
+  std::unique_ptr<Session> session;           // speaks the protocol for `websocket`
+  std::unique_ptr<DeflatedSession> deflated;  // with permessage-deflate; null: it is off
   std::unique_ptr<HttpHandler> http;
 };
 
@@ -30,6 +32,8 @@ class Routes {
     Route& route = routes_[std::string(path)];
     SPATE_CHECK(route.websocket == nullptr);
     route.session = std::make_unique<Session>(table_, *handler, options_);
+    if (options_.deflation != nullptr)
+      route.deflated = std::make_unique<DeflatedSession>(table_, *handler, options_);
     route.websocket = std::move(handler);
   }
   void add(std::string_view path, std::unique_ptr<HttpHandler> handler) {

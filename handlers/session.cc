@@ -4,6 +4,8 @@
 #include <array>
 
 #include "core/sys.h"
+#include "handlers/deflated_session.h"
+#include "handlers/outgoing_message.h"
 
 namespace spate::handlers {
 
@@ -14,29 +16,19 @@ using codec::MessageDecoder;
 using codec::Opcode;
 using core::Connection;
 using core::Kept;
-using core::Tick;
-
-namespace {
-
-// Ticks wrap: `a` is before `b` when the difference is negative as a signed number.
-bool reached(Tick now, Tick deadline) {
-  return static_cast<std::int32_t>(now - deadline) >= 0;
-}
-
-// The earlier of two deadlines, where kNoDeadline is none.
-Tick earlier(Tick a, Tick b) {
-  if (a == core::kNoDeadline) return b;
-  if (b == core::kNoDeadline) return a;
-  return reached(a, b) ? b : a;
-}
-
-}  // namespace
 
 void Session::adopt(Connection& connection) {
+  begin(connection, {});
+}
+
+void Session::begin(Connection& connection, DeflatePeer peer) {
   connection.protocol = this;
   connection.rests_on_backlog = handler_.rests_on_backlog();
   connection.protocol_data = {};
-  connection.data<Data>().last_message = table_.now();
+  Data& data = connection.data<Data>();
+  data.last_message = table_.now();
+  data.deflate_context = peer.context;
+  data.deflate_window_bits = peer.window_bits;
   metrics_->opened.add();
   metrics_->websockets.add();
   table_.disarm(connection);
@@ -50,21 +42,40 @@ void Session::on_open(Connection& connection) {
 }
 
 Kept Session::on_bytes(Connection& connection, const core::ReceiveWindow& window) {
+  return receive(connection, window, [&](MessageDecoder& decoder, const Event& event) {
+    deliver(connection, &decoder, event.opcode, event.payload);
+  });
+}
+
+Kept DeflatedSession::on_bytes(Connection& connection, const core::ReceiveWindow& window) {
+  return receive(connection, window, [&](MessageDecoder& decoder, const Event& event) {
+    if (event.rsv != 0)
+      deliver_inflated(connection, event.opcode, event.payload);
+    else  // an echo that may be compressed does not leave from where it came
+      deliver(connection, deflation_->worth_trying(event.payload.size()) ? nullptr : &decoder,
+              event.opcode, event.payload);
+  });
+}
+
+template <typename Deliver>
+Kept Session::receive(Connection& connection, const core::ReceiveWindow& window,
+                      Deliver&& deliver) {
   auto& half = *std::launder(reinterpret_cast<HalfMessage*>(window.state));
   MessageDecoder decoder(options_.rules, half.decoder, window.bytes, window.floor);
-  const Kept kept = decode(connection, decoder, half, window.received);
+  const Kept kept = decode(connection, decoder, half, window.received, deliver);
   if (decoder.continuations() > 0) [[unlikely]]
     metrics_->other_frames_received[0].add(decoder.continuations());
   return kept;
 }
 
+template <typename Deliver>
 Kept Session::decode(Connection& connection, MessageDecoder& decoder, HalfMessage& half,
-                     std::size_t received) {
+                     std::size_t received, Deliver& deliver) {
   for (;;) {
     const Event event = decoder.next();
     switch (event.kind) {
       case EventKind::message:
-        deliver(connection, decoder, event);
+        deliver(decoder, event);
         break;
       case EventKind::ping:
         answer_ping(connection, decoder, event.payload);
@@ -85,21 +96,22 @@ Kept Session::decode(Connection& connection, MessageDecoder& decoder, HalfMessag
   }
 }
 
-void Session::deliver(Connection& connection, MessageDecoder& decoder, const Event& event) {
-  metrics_->messages_received[static_cast<std::size_t>(event.opcode) - 1].add();
+void Session::deliver(Connection& connection, MessageDecoder* in_place, Opcode opcode,
+                      Bytes payload) {
+  metrics_->messages_received[static_cast<std::size_t>(opcode) - 1].add();
   Data& data = connection.data<Data>();
   if (options_.idle_timeout != 0) data.last_message = table_.now();
   if (data.close_sent) return;  // what the peer sends after our close frame has no meaning (§5.5.1)
   if (options_.last_message != nullptr)
     options_.last_message->store(
-        std::uint64_t{static_cast<std::uint8_t>(event.opcode)} << 56 | event.payload.size(),
+        std::uint64_t{static_cast<std::uint8_t>(opcode)} << 56 | payload.size(),
         std::memory_order_relaxed);
-  delivering_ = {&decoder, &connection, event.payload};
+  delivering_ = {in_place, &connection, payload};
   WebSocket socket(*this, connection);
   if (--until_timed_ != 0) [[likely]]
-    handler_.on_message(socket, {event.opcode, event.payload});
+    handler_.on_message(socket, {opcode, payload});
   else
-    time_handler(socket, {event.opcode, event.payload});
+    time_handler(socket, {opcode, payload});
   delivering_.decoder = nullptr;
 }
 
@@ -172,6 +184,10 @@ void Session::send(Connection& connection, Opcode opcode, ConstBytes payload) {
     MessageDecoder& decoder = *std::exchange(delivering_.decoder, nullptr);
     if (send_in_place(connection, decoder, opcode, delivering_.payload)) return;
   }
+  if (deflation_ != nullptr) {
+    const core::BlockRef frame = deflation_->deflated_frame(peer_of(connection), opcode, payload);
+    if (frame) return table_.write(connection, frame, frame.bytes());
+  }
   std::array<std::byte, codec::kMaxServerHeaderBytes> header;
   const std::size_t header_bytes =
       codec::build_server_header(header.data(), opcode, payload.size());
@@ -181,6 +197,15 @@ void Session::send(Connection& connection, Opcode opcode, ConstBytes payload) {
   std::memcpy(block.data(), header.data(), header_bytes);
   if (!payload.empty()) std::memcpy(block.data() + header_bytes, payload.data(), payload.size());
   table_.write(connection, block, block.bytes());
+}
+
+void Session::send(Connection& connection, OutgoingMessage& message) {
+  if (!message) return table_.abort(connection, core::CloseCause::shed);
+  if (deflation_ == nullptr) return send_frames(connection, message.plain());
+  const DeflatePeer peer = peer_of(connection);
+  const core::BlockRef& frames = message.deflated(*deflation_, peer.window_bits);
+  if (frames.data() != message.plain().data()) deflation_->forget(peer);
+  send_frames(connection, frames);
 }
 
 void Session::send_frames(Connection& connection, const core::BlockRef& frames) {
@@ -256,88 +281,6 @@ void Session::on_resumed(Connection& connection) {
   restart_deadlines(connection);
 }
 
-// They rested while the connection was not read.
-void Session::restart_deadlines(Connection& connection) {
-  const Tick now = table_.now();
-  connection.last_rx = now;
-  connection.data<Data>().last_message = now;
-  if (connection.hold != nullptr) {
-    auto& half = *std::launder(reinterpret_cast<HalfMessage*>(connection.hold->state.data()));
-    half.frame_began = now;
-    half.frame_bytes = 0;
-  }
-  table_.arm(connection, earlier(first_deadline(now), frame_deadline(connection)));
-}
-
-Tick Session::on_timer(Connection& connection, Tick now) {
-  Data& data = connection.data<Data>();
-  if (data.close_sent) {
-    if (!reached(now, data.close_deadline)) return data.close_deadline;
-    count(SessionTimeout::close);
-    table_.abort(connection, core::CloseCause::finished);
-    return core::kNoDeadline;
-  }
-  if (!connection.reading || (connection.rests_on_backlog && connection.backlog != nullptr))
-    return core::kNoDeadline;
-
-  Tick next = frame_deadline(connection);
-  if (next != core::kNoDeadline && reached(now, next)) {
-    count(SessionTimeout::frame);
-    fail(connection, codec::kClosePolicyViolation, "a frame took too long to arrive");
-    return core::kNoDeadline;
-  }
-  if (options_.idle_timeout != 0) {
-    const Tick idle = data.last_message + options_.idle_timeout;
-    if (reached(now, idle)) {
-      count(SessionTimeout::idle);
-      close(connection, codec::kCloseNormal, "idle");
-      return data.close_deadline;
-    }
-    next = earlier(next, idle);
-  }
-  return earlier(next, ping_deadline(connection, now));
-}
-
-// Pings a peer that has been silent for the interval. Anything it sends proves it alive.
-Tick Session::ping_deadline(Connection& connection, Tick now) {
-  if (options_.ping_interval == 0) return core::kNoDeadline;
-  Data& data = connection.data<Data>();
-  if (data.awaiting_pong && reached(connection.last_rx, data.ping_sent)) {
-    data.awaiting_pong = false;
-    data.misses = 0;
-  }
-  const Tick due = data.awaiting_pong ? data.ping_sent + options_.pong_timeout
-                                      : connection.last_rx + options_.ping_interval;
-  if (!reached(now, due)) return due;
-  if (data.awaiting_pong) metrics_->pongs_missed.add();
-  if (data.awaiting_pong && ++data.misses >= options_.ping_misses) {
-    count(SessionTimeout::pong);
-    fail(connection, codec::kCloseInternalError, "no answer to pings");
-    return core::kNoDeadline;
-  }
-  constexpr std::array<std::byte, 2> kPing{std::byte{0x89}, std::byte{0}};
-  table_.write_urgent(connection, kPing);
-  metrics_->pings_sent.add();
-  data.awaiting_pong = true;
-  data.ping_sent = now;
-  return now + options_.pong_timeout;
-}
-
-Tick Session::frame_deadline(const Connection& connection) const {
-  if (connection.hold == nullptr || options_.frame_timeout == 0) return core::kNoDeadline;
-  const auto& half =
-      *std::launder(reinterpret_cast<const HalfMessage*>(connection.hold->state.data()));
-  if (!half.in_frame) return core::kNoDeadline;
-  const std::uint64_t earned_ms = std::uint64_t{half.frame_bytes} * 1000 / kMinFrameRate;
-  return half.frame_began + options_.frame_timeout + core::ticks_of_ms(earned_ms);
-}
-
-Tick Session::first_deadline(Tick now) const {
-  Tick next = options_.ping_interval == 0 ? core::kNoDeadline : now + options_.ping_interval;
-  if (options_.idle_timeout != 0) next = earlier(next, now + options_.idle_timeout);
-  return next;
-}
-
 void Session::on_close(Connection& connection, core::CloseCause) {
   end_without_close(connection);
   metrics_->websockets.sub();
@@ -359,6 +302,9 @@ void Session::count(SessionTimeout timeout) {
 
 void WebSocket::send(Opcode opcode, ConstBytes payload) {
   session_.send(connection_, opcode, payload);
+}
+void WebSocket::send(OutgoingMessage& message) {
+  session_.send(connection_, message);
 }
 void WebSocket::send_frames(const core::BlockRef& frames) {
   session_.send_frames(connection_, frames);

@@ -15,6 +15,7 @@
 
 #include "codec/message_decoder.h"
 #include "core/connection_table.h"
+#include "handlers/deflation.h"
 #include "handlers/handler_metrics.h"
 #include "handlers/websocket.h"
 
@@ -31,10 +32,12 @@ struct SessionOptions {
   // Where opcode << 56 | payload bytes of the message in hand are noted, for the report of a crash.
   std::atomic<std::uint64_t>* last_message = nullptr;
   SessionMetrics* metrics = nullptr;  // null: of its own
+  Deflation* deflation = nullptr;     // the worker's; null: permessage-deflate is off
 };
 
-// Serves every connection of one endpoint in one worker.
-class Session final : public core::Protocol {
+// Serves every connection of one endpoint in one worker, but for those that negotiated
+// permessage-deflate: see deflated_session.h.
+class Session : public core::Protocol {
  public:
   // A frame may take longer the more it brings.
   static constexpr std::uint64_t kMinFrameRate = 500;  // bytes per second
@@ -43,12 +46,13 @@ class Session final : public core::Protocol {
   static constexpr std::uint32_t kTimedEvery = 61;
 
   Session(core::ConnectionTable& table, WebSocketHandler& handler, const SessionOptions& options)
-      : table_(table), handler_(handler), options_(options), metrics_(options.metrics) {}
+      : Session(table, handler, options, nullptr) {}
 
   // Takes over a connection whose 101 response has been written.
   void adopt(core::Connection& connection);
 
   void send(core::Connection& connection, codec::Opcode opcode, ConstBytes payload);
+  void send(core::Connection& connection, OutgoingMessage& message);
   void send_frames(core::Connection& connection, const core::BlockRef& frames);
   void close(core::Connection& connection, codec::CloseCode code, std::string_view reason);
 
@@ -65,13 +69,24 @@ class Session final : public core::Protocol {
   void on_leave(core::Connection& connection) override;
   void on_close(core::Connection& connection, core::CloseCause cause) override;
 
- private:
+ protected:
+  // `deflation` is null where nothing is compressed.
+  Session(core::ConnectionTable& table, WebSocketHandler& handler, const SessionOptions& options,
+          Deflation* deflation)
+      : table_(table),
+        handler_(handler),
+        options_(options),
+        deflation_(deflation),
+        metrics_(options.metrics) {}
+
   // Per connection, in Connection::protocol_data.
   struct Data {
     core::Tick last_message;
     core::Tick ping_sent;
     core::Tick close_deadline;
     std::uint32_t misses;
+    std::uint32_t deflate_context;  // these two as in DeflatePeer
+    std::uint8_t deflate_window_bits;
     bool awaiting_pong;
     bool close_sent;
     bool reported;  // the handler has had its on_close
@@ -85,10 +100,25 @@ class Session final : public core::Protocol {
   };
   static_assert(sizeof(HalfMessage) <= core::kProtocolStateBytes);
 
+  // `Deliver` takes each message.
+  template <typename Deliver>
+  core::Kept receive(core::Connection& connection, const core::ReceiveWindow& window,
+                     Deliver&& deliver);
+  void begin(core::Connection& connection, DeflatePeer peer);
+  // `in_place`: the decoder in whose window the payload lies, where an echo may leave from there.
+  void deliver(core::Connection& connection, codec::MessageDecoder* in_place, codec::Opcode opcode,
+               Bytes payload);
+  void fail(core::Connection& connection, codec::CloseCode code, std::string_view reason);
+  void fail(core::Connection& connection, codec::FrameError error);
+  static DeflatePeer peer_of(const core::Connection& connection) {
+    const Data& data = connection.data<Data>();
+    return {data.deflate_context, data.deflate_window_bits};
+  }
+
+ private:
+  template <typename Deliver>
   core::Kept decode(core::Connection& connection, codec::MessageDecoder& decoder, HalfMessage& half,
-                    std::size_t received);
-  void deliver(core::Connection& connection, codec::MessageDecoder& decoder,
-               const codec::Event& event);
+                    std::size_t received, Deliver& deliver);
   void time_handler(WebSocket& socket, const Message& message);
   void answer_ping(core::Connection& connection, codec::MessageDecoder& decoder, Bytes payload);
   void on_peer_close(core::Connection& connection, Bytes payload);
@@ -97,8 +127,6 @@ class Session final : public core::Protocol {
   bool send_in_place(core::Connection& connection, codec::MessageDecoder& decoder,
                      codec::Opcode opcode, Bytes payload);
   void send_close(core::Connection& connection, codec::CloseCode code, std::string_view reason);
-  void fail(core::Connection& connection, codec::CloseCode code, std::string_view reason);
-  void fail(core::Connection& connection, codec::FrameError error);
   void report(core::Connection& connection, codec::CloseCode code, std::string_view reason);
   void restart_deadlines(core::Connection& connection);
   void end_without_close(core::Connection& connection);
@@ -108,9 +136,13 @@ class Session final : public core::Protocol {
   core::Tick ping_deadline(core::Connection& connection, core::Tick now);
   core::Tick first_deadline(core::Tick now) const;
 
+ protected:
   core::ConnectionTable& table_;
   WebSocketHandler& handler_;
   const SessionOptions options_;
+  Deflation* const deflation_;
+
+ private:
   const core::MetricsOf<SessionMetrics> metrics_;
   std::uint32_t until_timed_ = 1;  // messages until one is timed
 

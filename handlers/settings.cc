@@ -66,6 +66,25 @@ void add_limits(SettingTable& table, Settings& s) {
              bytes_value(s.max_memory, 0, 1024 * kGiB)});
 }
 
+void add_compression(SettingTable& table, Settings& s) {
+  const char* group = "Compression";
+  table.add({"deflate", group, "compress messages (permessage-deflate) for clients that offer it",
+             boolean_value(s.deflate)});
+  table.add({"deflate-level", group, "zlib's level: 1 is fast, 9 is small",
+             integer_value(s.deflate_level, 1, 9)});
+  table.add({"deflate-min-bytes", group, "messages that are shorter are sent plain",
+             bytes_value(s.deflate_min_bytes, 1, kGiB)});
+  table.add(
+      {"deflate-context-takeover", group,
+       "let messages refer back to those before them, where a client agrees; costs memory for "
+       "each connection",
+       boolean_value(s.deflate_context_takeover)});
+  table.add({"deflate-memory", group,
+             "memory of one worker for --deflate-context-takeover; clients that it has no room for "
+             "go without",
+             bytes_value(s.deflate_memory, 0, 1024 * kGiB)});
+}
+
 void add_timeouts(SettingTable& table, Settings& s) {
   const char* group = "Timeouts";
   table.add({"handshake-timeout-ms", group, "how long a request head may take",
@@ -121,6 +140,7 @@ void add_settings(SettingTable& table, Settings& settings) {
   add_endpoints(table, settings);
   add_processes(table, settings);
   add_limits(table, settings);
+  add_compression(table, settings);
   add_timeouts(table, settings);
   add_logging(table, settings);
   add_engine(table, settings);

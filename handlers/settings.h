@@ -35,6 +35,13 @@ struct Settings {
   std::uint64_t outbox_bytes = 1 << 20;
   std::uint64_t max_memory = 1 << 30;  // 0: no ceiling
 
+  // Compression (permessage-deflate)
+  bool deflate = false;
+  int deflate_level = 3;
+  std::uint64_t deflate_min_bytes = 256;
+  bool deflate_context_takeover = false;
+  std::uint64_t deflate_memory = 64 << 20;  // of a worker
+
   // Timeouts; 0 turns off where the table allows it
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint32_t ping_interval_ms = 25'000;

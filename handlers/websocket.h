@@ -20,6 +20,7 @@
 
 namespace spate::handlers {
 
+class OutgoingMessage;
 class Session;
 
 struct Message {
@@ -37,6 +38,8 @@ class WebSocket {
   // lies; any other is copied.
   void send(codec::Opcode opcode, ConstBytes payload);
   void send_text(std::string_view text) { send(codec::Opcode::text, as_bytes(text)); }
+  // Sends it as this connection takes it, without a copy: one message may go to many.
+  void send(OutgoingMessage& message);
   // Sends finished frames (header and payload) without a copy: one block may go to many
   // connections.
   void send_frames(const core::BlockRef& frames);

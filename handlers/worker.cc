@@ -55,8 +55,17 @@ core::ConnectionTable::Options table_options(const Settings& settings, const Slo
           .metrics = &metrics};
 }
 
-SessionOptions session_options(const Settings& settings, core::Slot& slot,
-                               SessionMetrics& metrics) {
+DeflateOptions deflate_options(const Settings& settings, DeflateMetrics& metrics) {
+  return {.level = settings.deflate_level,
+          .min_bytes = settings.deflate_min_bytes,
+          .context_takeover = settings.deflate_context_takeover,
+          .memory_bytes = settings.deflate_memory,
+          .max_message_bytes = settings.max_message_bytes,
+          .metrics = &metrics};
+}
+
+SessionOptions session_options(const Settings& settings, core::Slot& slot, SessionMetrics& metrics,
+                               Deflation* deflation) {
   return {.rules = {.max_message_bytes = settings.max_message_bytes},
           .ping_interval = core::ticks_of_ms(settings.ping_interval_ms),
           .pong_timeout = core::ticks_of_ms(settings.pong_timeout_ms),
@@ -65,7 +74,8 @@ SessionOptions session_options(const Settings& settings, core::Slot& slot,
           .frame_timeout = core::ticks_of_ms(settings.frame_timeout_ms),
           .close_timeout = core::ticks_of_ms(settings.close_timeout_ms),
           .last_message = &slot.last_message,
-          .metrics = &metrics};
+          .metrics = &metrics,
+          .deflation = deflation};
 }
 
 HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
@@ -87,10 +97,12 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       birth_(birth),
       reactor_(reactor_options(settings, counters_.of(metrics.core().loop))),
       table_(reactor_, table_options(settings, sockets, counters_.of(metrics.core().connections))),
+      deflation_(deflate_options(settings, counters_.of(metrics.handlers().deflate))),
       public_routes_(
-          table_, session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions))),
-      internal_routes_(
-          table_, session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions))),
+          table_, session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions),
+                                  settings.deflate ? &deflation_ : nullptr)),
+      internal_routes_(table_, session_options(settings, own_slot(),
+                                               counters_.of(metrics.handlers().sessions), nullptr)),
       public_http_(table_, public_routes_,
                    http_options(settings, counters_.of(metrics.handlers().http))),
       internal_http_(table_, internal_routes_,

@@ -11,6 +11,7 @@
 #include "core/signals.h"
 #include "core/slots.h"
 #include "core/supervisor.h"
+#include "handlers/deflation.h"
 #include "handlers/http/http_protocol.h"
 #include "handlers/registry.h"
 #include "handlers/routes.h"
@@ -71,6 +72,7 @@ class Worker {
   core::ConnectionTable table_;
   core::TcpTransport tcp_;
   WorkerStatus status_;
+  Deflation deflation_;
   Routes public_routes_;
   Routes internal_routes_;
   HttpProtocol public_http_;

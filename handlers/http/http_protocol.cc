@@ -180,12 +180,20 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
   const std::string_view subprotocol =
       !admission.subprotocol.empty() ? admission.subprotocol
                                      : codec::select_subprotocol(handshake.offers, subprotocols_);
-  std::array<std::byte, codec::kHandshakeResponseBytes + 256> response;
-  const std::size_t bytes = codec::write_handshake_response(response, handshake, subprotocol);
+  std::optional<codec::DeflateAgreement> deflate;
+  if (route.deflated != nullptr) deflate = route.deflated->negotiate(handshake.extensions);
+  std::array<std::byte,
+             codec::kHandshakeResponseBytes + 256 + codec::DeflateAgreement::kMaxTextBytes>
+      response;
+  const std::size_t bytes = codec::write_handshake_response(
+      response, handshake, subprotocol, deflate ? deflate->text() : std::string_view());
   SPATE_CHECK(bytes > 0);
   table_.write(connection, {response.data(), bytes});
   count_answer(101);
-  route.session->adopt(connection);
+  if (deflate)
+    route.deflated->adopt(connection, deflate->terms());
+  else
+    route.session->adopt(connection);
   return route.session.get();
 }
 

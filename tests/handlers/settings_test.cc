@@ -162,9 +162,9 @@ TEST_F(SettingsTest, EverySettingIsTakenFromEachPlaceItNames) {
     variable(environment_name("SPATE_", setting.name) + "=" + value);
     EXPECT_TRUE(parse().run());
     EXPECT_EQ(setting.source, Source::environment);
-    const bool number = setting.value.json == kJsonNumber;
+    const bool bare = setting.value.json == kJsonNumber || setting.value.boolean();
     const std::string json = setting.value.list && value.empty() ? "[]"
-                             : number                            ? value
+                             : bare                              ? value
                                                                  : "\"" + value + "\"";
     file("{\"" + setting.name + "\": " + json + "}");
     EXPECT_TRUE(parse().run());
