@@ -1,7 +1,9 @@
 // RFC 6455 against the real binary over real sockets.
-//   conformance [--list | --groups] [REGEX]
-// Starts a server for each set of flags that the chosen rows need, prints a line a row and a
-// closing count, exits 1 when a row failed. Rows keep their numbers whatever REGEX chooses.
+//   conformance [--list | --groups | --deflate-offered] [REGEX]
+// With --deflate-offered the servers have --deflate and every client offers permessage-deflate:
+// what it sends plain must be served the same. Starts a server for each set of flags that the
+// chosen rows need, prints a line a row and a closing count, exits 1 when a row failed. Rows keep
+// their numbers whatever REGEX chooses.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -34,6 +36,8 @@ Table full_table() {
   add_disconnect_rows(table);
   add_handshake_rows(table);
   add_negotiation_rows(table);
+  add_deflate_offer_rows(table);
+  add_deflate_rows(table);
   return table;
 }
 
@@ -46,15 +50,28 @@ Endpoint endpoint_of(const ServerProcess& server) {
   return server.endpoint();
 }
 
+// The plain handshake, with an offer; others are the business of their rows.
+Case with_offer(Case out) {
+  if (out.handshake.request != upgrade_request("{host}")) return out;
+  out.handshake.request =
+      upgrade_request("{host}", "/echo",
+                      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+  out.handshake.extensions =
+      "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+  return out;
+}
+
 class Suite {
  public:
+  explicit Suite(bool deflate_offered) : deflate_offered_(deflate_offered) {}
+
   // Returns the exit status.
   int run(const Table& table, const std::regex& chosen) {
     std::string group;
     std::size_t number = 0;
     for (const Row& row : table.rows()) {
       ++number;
-      if (!std::regex_search(row.name, chosen)) continue;
+      if (!std::regex_search(row.name, chosen) || (deflate_offered_ && row.plain_only)) continue;
       if (group_of(row) != group) {
         judge_survivors(group);
         group = group_of(row);
@@ -82,7 +99,8 @@ class Suite {
   Verdict play_row(const Row& row) {
     ServerProcess* server = server_of(*row.profile);
     if (server == nullptr) return {false, "     the server does not start: " + why_ + "\n"};
-    Verdict verdict = play(row.make(), endpoint_of(*server), within(kRowTime));
+    Verdict verdict = play(deflate_offered_ ? with_offer(row.make()) : row.make(),
+                           endpoint_of(*server), within(kRowTime));
     if (!server->running()) {
       verdict.passed = false;
       verdict.report += "     the server has gone: " + describe(server->wait_exit(Clock::now())) +
@@ -96,7 +114,10 @@ class Suite {
   // started anew for the next, so that a crash fails its own row only.
   ServerProcess* server_of(const Profile& profile) {
     auto& server = servers_[profile.name];
-    if (server == nullptr) server = ServerProcess::start({.flags = profile.flags}, &why_);
+    if (server != nullptr) return server.get();
+    Launch launch{.flags = profile.flags};
+    if (deflate_offered_) launch.environment.emplace_back("SPATE_DEFLATE", "true");
+    server = ServerProcess::start(launch, &why_);
     return server.get();
   }
 
@@ -122,6 +143,7 @@ class Suite {
     }
   }
 
+  const bool deflate_offered_;
   Deadline start_ = Clock::now();
   std::map<std::string_view, std::unique_ptr<ServerProcess>> servers_;
   std::string why_;
@@ -165,9 +187,9 @@ int main(int argc, char** argv) {
   if (mode == "--groups") return list_groups(table), 0;
   const std::regex chosen(pattern);
   if (mode == "--list") return list(table, chosen), 0;
-  if (!mode.empty()) {
-    std::fprintf(stderr, "usage: conformance [--list | --groups] [REGEX]\n");
+  if (!mode.empty() && mode != "--deflate-offered") {
+    std::fprintf(stderr, "usage: conformance [--list | --groups | --deflate-offered] [REGEX]\n");
     return 2;
   }
-  return Suite().run(table, chosen);
+  return Suite(mode == "--deflate-offered").run(table, chosen);
 }
