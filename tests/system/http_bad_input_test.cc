@@ -275,7 +275,7 @@ TEST_F(HttpBadInput, HeadersPastTheLimitsAreRefused) {
 // 64 MiB of one head, without an end: answered at the limit, and held nowhere.
 TEST_F(HttpBadInput, AnEndlessHeadIsRefusedAtTheLimit) {
   expect_refused({"the first", request("GET", "/health", fields(5000)), 431, ""}, 0);
-  const std::size_t before = pss_bytes(server().pid());
+  const std::size_t before = owned_bytes(server().pid());
   const auto client = raw_client();
   ASSERT_NE(client, nullptr);
   client->send("GET /health HTTP/1.1\r\nHost: a\r\n", soon());
@@ -284,7 +284,7 @@ TEST_F(HttpBadInput, AnEndlessHeadIsRefusedAtTheLimit) {
     client->send(block, soon());
   EXPECT_EQ(response(*client).status(), 431);
   EXPECT_EQ(client->inbox(), "");
-  EXPECT_LT(pss_bytes(server().pid()), before + (2u << 20));
+  EXPECT_LT(owned_bytes(server().pid()), before + (2u << 20));
   EXPECT_TRUE(serves());
 }
 

@@ -17,7 +17,7 @@
 
 namespace {
 
-using spate::tests::pss_bytes;
+using spate::tests::owned_bytes;
 using spate::tests::ServerProcess;
 
 // A whole page or two of noise: stacks that were not touched before, a warm ring.
@@ -79,11 +79,11 @@ int main(int argc, char** argv) {
   std::size_t at_mark = 0;
   for (std::uint32_t i = 1; i <= cycles; ++i) {
     cycle(i, server->port());
-    if (i == mark) at_mark = pss_bytes(server->pid());
+    if (i == mark) at_mark = owned_bytes(server->pid());
     if (i == mark || i % (cycles / 10) == 0)
-      std::printf("%8u cycles: %zu KiB\n", i, pss_bytes(server->pid()) / 1024);
+      std::printf("%8u cycles: %zu KiB\n", i, owned_bytes(server->pid()) / 1024);
   }
-  const std::size_t at_end = pss_bytes(server->pid());
+  const std::size_t at_end = owned_bytes(server->pid());
   const bool level = at_end <= at_mark + kToleranceBytes;
   std::printf("%s: %zu KiB after %u cycles, %zu KiB after %u\n", level ? "ok" : "LEAK",
               at_mark / 1024, mark, at_end / 1024, cycles);

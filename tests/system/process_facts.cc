@@ -46,13 +46,13 @@ double cpu_seconds(pid_t root) {
   return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-std::size_t pss_bytes(pid_t root) {
+std::size_t owned_bytes(pid_t root) {
   std::size_t kib = 0;
   for (const pid_t pid : process_tree(root)) {
     std::istringstream lines(contents(pid, "smaps_rollup"));
     for (std::string word; lines >> word;) {
       std::size_t value = 0;
-      if (word == "Pss:" && lines >> value) kib += value;
+      if ((word == "Pss_Anon:" || word == "Pss_Shmem:") && lines >> value) kib += value;
     }
   }
   return kib * 1024;

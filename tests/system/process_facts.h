@@ -15,8 +15,9 @@ std::vector<pid_t> process_tree(pid_t root);
 // User and system time of the whole tree, in seconds, in steps of a clock tick (10 ms).
 double cpu_seconds(pid_t root);
 
-// Proportional set size of the whole tree: what it costs, shared pages counted once.
-std::size_t pss_bytes(pid_t root);
+// Memory of the whole tree, what its processes share counted once. Without pages of files: whose
+// share of libstdc++ they are depends on who else runs.
+std::size_t owned_bytes(pid_t root);
 
 // Descriptors that one process holds.
 std::size_t open_descriptors(pid_t pid);

@@ -47,7 +47,7 @@ class UnreadReplies : public SystemTest {
 TEST_F(UnreadReplies, AreBoundedAndCompleteInTheEnd) {
   start_small({"--outbox-bytes", "1M"});
   const std::string stream = all_messages();
-  const std::size_t before = pss_bytes(server().pid());
+  const std::size_t before = owned_bytes(server().pid());
   std::vector<std::unique_ptr<WsClient>> clients;
   std::vector<std::size_t> sent;
   for (int i = 0; i < 8; ++i) {
@@ -56,7 +56,7 @@ TEST_F(UnreadReplies, AreBoundedAndCompleteInTheEnd) {
     ASSERT_LT(sent.back(), stream.size()) << "the server goes on taking messages without bound";
   }
   // Each may hold its outbox and the read that was in hand.
-  EXPECT_LT(pss_bytes(server().pid()), before + 8 * 2 * kMiB);
+  EXPECT_LT(owned_bytes(server().pid()), before + 8 * 2 * kMiB);
   EXPECT_TRUE(serves());
   for (std::size_t i = 0; i < clients.size(); ++i) {
     ASSERT_TRUE(clients[i]->raw().send(std::string_view(stream).substr(sent[i]), soon()));
@@ -97,14 +97,14 @@ TEST_F(UnreadReplies, EndTheConnectionAtTheWriteDeadline) {
 
 TEST_F(UnreadReplies, OfPingsAreBoundedToo) {
   start_small({"--outbox-bytes", "64K"});
-  const std::size_t before = pss_bytes(server().pid());
+  const std::size_t before = owned_bytes(server().pid());
   auto flooding = client(kSmallBuffers);
   std::string pings;
   for (int i = 0; i < 8192; ++i) pings += ping_frame(std::string(125, 'p'));
   for (int round = 0; round < 32; ++round) {
     if (send_until_stuck(flooding->raw(), pings) < pings.size()) break;
   }
-  EXPECT_LT(pss_bytes(server().pid()), before + 4 * kMiB);
+  EXPECT_LT(owned_bytes(server().pid()), before + 4 * kMiB);
   EXPECT_TRUE(serves());
 }
 
