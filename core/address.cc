@@ -30,7 +30,7 @@ bool digits(std::string_view text) {
 std::string refuse_scheme(std::string_view text) {
   if (text.starts_with("unix:")) return "Unix sockets are not supported yet; write HOST:PORT";
   if (text.starts_with("tls:"))
-    return "TLS is not supported yet; write HOST:PORT and put a TLS proxy in front";
+    return "TLS is for the listeners of clients (--listen); write HOST:PORT";
   if (text.find("://") != std::string_view::npos)
     return "a URL; write the address alone, such as 127.0.0.1:8000";
   return {};
@@ -123,6 +123,20 @@ Result<Address> parse_address(std::string_view text) {
     return address;
   }
   return parse_v4(host, *port);
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+  constexpr std::string_view kTls = "tls:";
+  const bool tls = text.starts_with(kTls);
+  if (tls) text.remove_prefix(kTls.size());
+  if (tls && text.starts_with(kTls)) return Failure{"tls: twice; write tls:HOST:PORT"};
+  const Result<Address> address = parse_address(text);
+  if (!address) return Failure{address.error()};
+  return Endpoint{*address, tls};
+}
+
+std::string format_endpoint(const Endpoint& endpoint) {
+  return (endpoint.tls ? "tls:" : "") + format_address(endpoint.address);
 }
 
 std::string format_address(const Address& address) {

@@ -25,14 +25,22 @@ struct Address {
   bool any() const;  // 0.0.0.0 or [::]
 };
 
-// The error says what is wrong and what to write instead. "unix:" and "tls:" are kept for later
-// transports and refused by name.
+// The error says what is wrong and what to write instead. "unix:" is kept for a later transport
+// and refused by name; "tls:" belongs to an Endpoint.
 Result<Address> parse_address(std::string_view text);
 
 // The inverse: parse(format(a)) is a. Also for peers: an IPv4 peer of a dual-stack socket
 // (::ffff:192.0.2.1) prints as plain IPv4.
 std::string format_address(const Address& address);
 std::string format_address(const sockaddr* address, socklen_t bytes);
+
+// Where clients connect, and what they speak there: "127.0.0.1:8000", "tls:0.0.0.0:8443".
+struct Endpoint {
+  Address address;
+  bool tls = false;
+};
+Result<Endpoint> parse_endpoint(std::string_view text);
+std::string format_endpoint(const Endpoint& endpoint);
 
 // Whether two listeners cannot have both: the same port and family, and the same host or either of
 // them the wildcard. Port 0 never clashes.

@@ -180,6 +180,14 @@ void ConnectionTable::flush_backlog(Connection& connection) {
   if (connection.stage == Stage::open) connection.protocol->on_drained(connection);
 }
 
+[[gnu::cold]] void ConnectionTable::on_writable(Connection& connection) {
+  if (connection.backlog != nullptr) return flush_backlog(connection);
+  if (!connection.layered) return;
+  // What the transport itself owes the peer: the rest of a handshake.
+  const ssize_t result = connection.transport->send(connection.link, {});
+  if (result < 0 && result != -EAGAIN && result != -EINTR) close(connection, CloseCause::reset);
+}
+
 Backlog& ConnectionTable::backlog_of(Connection& connection) {
   if (connection.backlog == nullptr) {
     connection.backlog = backlogs_.create();

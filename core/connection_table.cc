@@ -55,12 +55,19 @@ Connection* ConnectionTable::open(const Link& link, Transport& transport, Protoc
   connection.slot = slot;
   connection.link = link;
   connection.transport = &transport;
+  connection.layered = transport.layered();
   connection.protocol = &protocol;
   connection.last_rx = now();
   connection.stage = Stage::open;
   connection.reading = true;
   connection.interest = EPOLLIN;
+  if (!transport.open(connection.link)) {
+    connection.stage = Stage::dead;
+    free_slots_.push_back(slot);
+    return nullptr;
+  }
   if (link.fd >= 0 && reactor_.add(link.fd, EPOLLIN, handle_of(connection)) < 0) {
+    transport.close(connection.link);
     connection.stage = Stage::dead;
     free_slots_.push_back(slot);
     return nullptr;
@@ -78,7 +85,7 @@ void ConnectionTable::on_event(std::uint32_t slot, std::uint32_t generation, std
   }
   Connection& connection = at(slot);
   Connection* const outer = begin_turn(connection);
-  if ((events & EPOLLOUT) != 0 && connection.backlog != nullptr) flush_backlog(connection);
+  if ((events & EPOLLOUT) != 0) [[unlikely]] on_writable(connection);
   if (connection.live()) {
     if ((events & EPOLLIN) != 0 && (connection.interest & EPOLLIN) != 0) {
       connection.stage == Stage::open ? receive(connection) : discard(connection);
@@ -120,6 +127,7 @@ void ConnectionTable::on_turn_end() {
     if (!connection.live()) continue;
     if (connection.backlog != nullptr) flush_backlog(connection);
     settle(connection);
+    if (connection.layered) receive_held(connection);
   }
   dirty_.clear();
   bury();
@@ -192,27 +200,60 @@ void ConnectionTable::end_turn(Connection& connection, Connection* outer) {
 
 // Brings a connection's stage and its registered interest in line with what the turn left.
 void ConnectionTable::settle(Connection& connection) {
-  if (connection.stage == Stage::finishing && connection.backlog == nullptr) {
-    if (connection.hold != nullptr) drop_hold(connection);
-    if (connection.peer_ended) return close(connection, CloseCause::finished);
-    connection.transport->shutdown_send(connection.link);
-    connection.stage = Stage::lingering;
-    reactor_.wheel().arm(connection.timer, now() + options_.linger_ticks);
-  }
-  update_interest(connection);
-}
-
-void ConnectionTable::update_interest(Connection& connection) {
-  std::uint32_t interest = 0;
+  if (connection.stage == Stage::finishing && connection.backlog == nullptr) [[unlikely]]
+    if (!end_sending(connection)) return;
   const bool rests = connection.rests_on_backlog && connection.backlog != nullptr &&
                      connection.stage == Stage::open;
+  std::uint32_t interest = 0;
   if (connection.reading && !connection.peer_ended && !rests) interest |= EPOLLIN;
   if (connection.backlog != nullptr) interest |= EPOLLOUT;
-  if (interest == connection.interest || !connection.live()) return;
+  if (connection.layered) [[unlikely]] return settle_layered(connection, interest);
+  if (interest != connection.interest) set_interest(connection, interest);
+}
+
+// All was sent. False when the connection is closed with that.
+bool ConnectionTable::end_sending(Connection& connection) {
+  if (connection.hold != nullptr) drop_hold(connection);
+  // A peer that has ended needs no end of ours, but through a layer it is owed the word.
+  if (!connection.peer_ended || connection.layered)
+    connection.transport->shutdown_send(connection.link);
+  if (connection.peer_ended) {
+    close(connection, CloseCause::finished);
+    return false;
+  }
+  connection.stage = Stage::lingering;
+  reactor_.wheel().arm(connection.timer, now() + options_.linger_ticks);
+  return true;
+}
+
+void ConnectionTable::set_interest(Connection& connection, std::uint32_t interest) {
+  if (!connection.live()) return;
   connection.interest = static_cast<std::uint8_t>(interest);
   if (connection.link.fd < 0) return;
   if (reactor_.modify(connection.link.fd, interest, handle_of(connection)) < 0)
     close(connection, CloseCause::reset);
+}
+
+// What the transport makes of the events that are wanted. Input that it holds is received at the
+// end of the turn.
+void ConnectionTable::settle_layered(Connection& connection, std::uint32_t wanted) {
+  if (!connection.live()) return;
+  const std::uint32_t interest = connection.transport->interest(connection.link, wanted);
+  if (interest != connection.interest) set_interest(connection, interest);
+  if (wants_held_input(connection)) mark_dirty(connection);
+}
+
+bool ConnectionTable::wants_held_input(const Connection& connection) {
+  return connection.stage == Stage::open && (connection.interest & EPOLLIN) != 0 &&
+         connection.transport->holds_input(connection.link);
+}
+
+// What the transport has taken from its descriptor already: no event will come for it. As an event
+// all the same, because receive() with a second caller is not inlined into the first: 28
+// instructions a message.
+void ConnectionTable::receive_held(Connection& connection) {
+  if (wants_held_input(connection))
+    on_event(connection.slot, connection.generation, EPOLLIN);
 }
 
 void ConnectionTable::close(Connection& connection, CloseCause cause) {

@@ -160,6 +160,12 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   void append(Connection& connection, const BlockRef& block, ConstBytes part, bool ends_frame);
   void push_piece(ConstBytes part, const BlockRef* block, bool ends_frame);
   void flush_pieces(Connection& connection);
+  void on_writable(Connection& connection);
+  bool end_sending(Connection& connection);
+  void set_interest(Connection& connection, std::uint32_t interest);
+  void settle_layered(Connection& connection, std::uint32_t wanted);
+  static bool wants_held_input(const Connection& connection);
+  void receive_held(Connection& connection);
   void keep_pieces(std::size_t count);
   std::size_t frame_end() const;
   void queue_pieces(Connection& connection, std::size_t sent);
@@ -171,7 +177,6 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   void shed_slowest();
 
   void settle(Connection& connection);
-  void update_interest(Connection& connection);
   void close(Connection& connection, CloseCause cause);
   void bury();
   void publish_memory();

@@ -71,6 +71,24 @@ MetricGroup<Listeners> add_listeners(MetricTable& table) {
   return rows.group();
 }
 
+MetricGroup<TlsMetrics> add_tls(MetricTable& table) {
+  auto rows = table.group<TlsMetrics>(MetricScope::worker);
+  rows.add("spate_tls_handshakes_total",
+           "TLS handshakes that were completed; resumed ones cost no signature.",
+           &TlsMetrics::handshakes_full, "kind", "full");
+  rows.add("spate_tls_handshakes_total", {}, &TlsMetrics::handshakes_resumed, "kind", "resumed");
+  rows.add("spate_tls_handshake_failures_total",
+           "TLS handshakes that failed, by reason. plain_http: HTTP without TLS. not_tls: something "
+           "else. version, cipher: nothing in common. protocol: ALPN without http/1.1. "
+           "client_certificate: none, or not of --tls-client-ca. rejected: the client would not "
+           "have our certificate. abandoned: the client left in the middle.",
+           &TlsMetrics::failures, "reason",
+           {"plain_http", "not_tls", "version", "cipher", "protocol", "client_certificate",
+            "rejected", "abandoned", "other"});
+  rows.add("spate_tls_sessions", "Connections that speak TLS, or begin to.", &TlsMetrics::sessions);
+  return rows.group();
+}
+
 MetricGroup<Loop> add_loop(MetricTable& table) {
   auto rows = table.group<Loop>(MetricScope::worker);
   rows.add("spate_loop_lag_seconds",
@@ -129,6 +147,7 @@ CoreMetrics CoreMetrics::add_to(MetricTable& table, std::uint32_t workers) {
   CoreMetrics metrics;
   metrics.connections = add_connections(table);
   metrics.listeners = add_listeners(table);
+  metrics.tls = add_tls(table);
   metrics.loop = add_loop(table);
   metrics.slots = add_slots(table, workers);
   metrics.processes = add_processes(table, workers);

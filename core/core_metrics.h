@@ -62,6 +62,16 @@ struct alignas(64) ListenerMetrics {
   Counter accept_errors;        // died in the queue, or nothing could be taken off it
 };
 
+inline constexpr std::size_t kTlsFailures = 9;  // of TlsFailure
+
+// Of a worker's TLS listeners.
+struct alignas(64) TlsMetrics {
+  Counter handshakes_full;
+  Counter handshakes_resumed;
+  std::array<Counter, kTlsFailures> failures;
+  Gauge sessions;  // connections that speak TLS, or begin to
+};
+
 // Of a worker slot, written by the master.
 struct alignas(64) SlotMetrics {
   Counter restarts;
@@ -106,6 +116,7 @@ struct CoreMetrics {
   MetricGroup<LoopMetrics> loop;
   MetricGroup<ConnectionMetrics> connections;
   MetricGroup<ListenerMetrics> listeners;
+  MetricGroup<TlsMetrics> tls;
   MetricGroup<SlotMetrics> slots;
   MetricGroup<ProcessMetrics> processes;
   MetricGroup<UsageMetrics> usage;  // indexed as processes

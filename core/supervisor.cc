@@ -127,6 +127,9 @@ void Supervisor::on_signal(int signal) {
   switch (signal) {
     case SIGCHLD:
       return reap_all();
+    case SIGHUP:
+      if (options_.on_reload && !leaving_) options_.on_reload();
+      return;
     case SIGTERM:
     case SIGINT:
       if (!leaving_) return begin_leaving();

@@ -49,6 +49,8 @@ class Supervisor {
     std::int64_t leave_ns = 0;  // how long workers have to leave before they are killed
     // Runs in the new process; its return value is the exit code.
     std::function<int(const Birth&)> work;
+    // On SIGHUP.
+    std::function<void()> on_reload{};
     // After a worker's death, before another takes its slot.
     std::function<void(std::uint32_t slot)> on_gone{};
     // Null: of its own.

@@ -1,5 +1,6 @@
-// What carries a connection's bytes: plain TCP or the in-memory pipe that tests use. One object
-// serves all connections of its kind; what differs per connection is the Link.
+// What carries a connection's bytes: plain TCP, TLS over another transport, or the in-memory pipe
+// that tests use. One object serves all connections of its kind; what differs per connection is the
+// Link.
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +19,8 @@ struct Link {
 
 class Transport {
  public:
+  // Before anything else; false when there is no memory for it.
+  virtual bool open(Link&) { return true; }
   // Bytes received into `to` (0 = the peer has sent its last), or a negative errno. -EAGAIN: none
   // now.
   virtual ssize_t recv(Link& link, Bytes to) = 0;
@@ -27,8 +30,21 @@ class Transport {
   virtual void shutdown_send(Link& link) = 0;
   virtual void close(Link& link) = 0;
 
+  // A transport over another one may have to read before it can write, and may hold bytes of which
+  // the descriptor tells nothing. Only such a one is asked the two questions below.
+  bool layered() const { return layered_; }
+  // The events (EPOLLIN, EPOLLOUT) to wait for when `wanted` are. When EPOLLOUT comes and nothing is
+  // queued, send() is called without pieces.
+  virtual std::uint32_t interest(const Link&, std::uint32_t wanted) const { return wanted; }
+  // recv() has something to say although the descriptor is not readable.
+  virtual bool holds_input(const Link&) const { return false; }
+
  protected:
+  explicit Transport(bool layered = false) : layered_(layered) {}
   ~Transport() = default;
+
+ private:
+  const bool layered_;
 };
 
 // A non-blocking TCP socket in Link::fd.

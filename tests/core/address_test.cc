@@ -93,7 +93,7 @@ constexpr Bad kBad[] = {
     {std::string_view("127.0.0.1\0:80", 13),
      "not an address; write HOST:PORT, such as 127.0.0.1:8000"},
     {"unix:/run/spate.sock", "Unix sockets are not supported yet; write HOST:PORT"},
-    {"tls:0.0.0.0:443", "TLS is not supported yet; write HOST:PORT and put a TLS proxy in front"},
+    {"tls:0.0.0.0:443", "TLS is for the listeners of clients (--listen); write HOST:PORT"},
     {"ws://127.0.0.1:8000", "a URL; write the address alone, such as 127.0.0.1:8000"},
     {"http://localhost", "a URL; write the address alone, such as 127.0.0.1:8000"},
 };

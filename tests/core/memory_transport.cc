@@ -88,9 +88,10 @@ MemoryLoop::MemoryLoop(const core::ConnectionTable::Options& options)
   SPATE_CHECK(table.open_ring());
 }
 
-Wire& MemoryLoop::connect(core::Protocol& protocol) {
+Wire& MemoryLoop::connect(core::Protocol& protocol, core::Transport* over) {
   Wire& wire = wires.emplace_back();
-  core::Connection* const connection = table.open({.fd = -1, .state = &wire}, transport, protocol);
+  core::Connection* const connection =
+      table.open({.fd = -1, .state = &wire}, over != nullptr ? *over : transport, protocol);
   SPATE_CHECK(connection != nullptr);
   wire.connection = connection;
   wire.slot = connection->slot;

@@ -78,8 +78,9 @@ class MemoryLoop {
  public:
   explicit MemoryLoop(const core::ConnectionTable::Options& options);
 
-  // Never null: a table that refuses is a test of its own.
-  Wire& connect(core::Protocol& protocol);
+  // Never null: a table that refuses is a test of its own. `over`: a transport that lies over
+  // this loop's.
+  Wire& connect(core::Protocol& protocol, core::Transport* over = nullptr);
   // One batch: everything that is ready is told once, then the turn ends. False when nothing was.
   bool turn();
   // Turns until nothing is ready. A loop that spins is a failure.
