@@ -35,7 +35,7 @@ void add_connections(CLI::App& app, Options& options) {
 }
 
 void add_common(CLI::App& app, Options& options) {
-  app.add_option("URL", options.url, "ws://HOST[:PORT][/PATH]")->required();
+  app.add_option("URL", options.url, "ws://HOST[:PORT][/PATH], or wss:// for TLS")->required();
   app.add_option("--seconds", options.seconds, "length of the measured window")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
@@ -57,6 +57,10 @@ void add_common(CLI::App& app, Options& options) {
                  "source addresses in 127.0.0.0/8 (default: one for each 2,000 connections)");
   app.add_option("--header", options.headers, "a further request header line, 'Name: value'")
       ->allow_extra_args(false);
+  app.add_flag("--insecure", options.insecure, "wss: take any certificate");
+  app.add_option("--ca", options.ca, "wss: PEM file of the authorities to trust");
+  app.add_flag("--tls-resume", options.tls_resume,
+               "wss: resume the sessions of earlier connections");
   app.add_flag("--raw", options.raw,
                "count bytes only, for a server that parses nothing; needs one fixed --size");
   app.add_option("--server-pid", options.server_pid,

@@ -24,6 +24,10 @@ struct Options {
   std::string host;      // for the Host header
   std::string path;
   std::vector<std::string> headers;  // further request header lines
+  bool tls = false;                  // wss://
+  bool insecure = false;             // the certificate is not judged
+  bool tls_resume = false;           // connections resume the sessions of earlier ones
+  std::string ca;                    // PEM file; empty: the system's authorities
 
   // Traffic.
   std::uint32_t connections = 1;

@@ -6,21 +6,24 @@
 #include "tools/spate-bench/board.h"
 #include "tools/spate-bench/options.h"
 #include "tools/spate-bench/publication.h"
+#include "tools/spate-bench/tls.h"
 
 namespace spate::bench {
 
 namespace {
 
-// ws://HOST[:PORT][/PATH]
+// ws://HOST[:PORT][/PATH], or wss:// for TLS
 std::string resolve_url(Options& options) {
-  constexpr std::string_view kScheme = "ws://";
   std::string_view rest = options.url;
-  if (!rest.starts_with(kScheme)) return "only ws:// can be driven";
-  rest.remove_prefix(kScheme.size());
+  options.tls = rest.starts_with("wss://");
+  if (!options.tls && !rest.starts_with("ws://")) return "only ws:// and wss:// can be driven";
+  if (!options.tls && (options.insecure || !options.ca.empty() || options.tls_resume))
+    return "--insecure, --ca and --tls-resume are for wss://";
+  rest.remove_prefix(rest.find("://") + 3);
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   options.host = rest.substr(0, slash);
   options.path = slash < rest.size() ? rest.substr(slash) : "/";
-  std::string name = options.host, port = "80";
+  std::string name = options.host, port = options.tls ? "443" : "80";
   if (const std::size_t colon = name.rfind(':'); colon != name.npos) {
     port = name.substr(colon + 1);
     name.resize(colon);
@@ -85,6 +88,8 @@ std::string complete(Options& options) {
   if (options.raw && !options.sizes.fixed()) return "--raw: needs one fixed --size";
   if (const std::string wrong = resolve_url(options); !wrong.empty())
     return options.url + ": " + wrong;
+  if (options.tls)
+    if (const std::string wrong = TlsClient().open(options); !wrong.empty()) return wrong;
   if (options.scenario == Scenario::fanout)
     if (const std::string wrong = complete_fanout(options); !wrong.empty()) return wrong;
   if (options.scenario == Scenario::mix && options.rate == 0)

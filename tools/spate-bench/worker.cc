@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace spate::bench {
 
@@ -53,6 +54,8 @@ Worker::Worker(const Options& options, Shared& shared, std::uint32_t number, int
     ev_init(&connections_[i].io, on_io);
     connections_[i].io.data = this;
   }
+  // Its certificates were found readable when the options were completed.
+  if (options.tls) SPATE_CHECK(tls_.open(options).empty());
   if (options.ramp > 0)
     dial_interval_ns_ = static_cast<std::uint64_t>(1e9 * options.procs / options.ramp);
 
@@ -171,6 +174,7 @@ void Worker::set_alarm() {
 }
 
 void Worker::release(Connection& connection) {
+  if (connection.tls != nullptr) tls_.release(std::exchange(connection.tls, nullptr));
   if (connection.io.fd >= 0) {
     ev_io_stop(loop_, &connection.io);
     ::close(connection.io.fd);
@@ -196,30 +200,63 @@ void Worker::on_io(struct ev_loop*, ev_io* io, int events) {
   Connection& connection = *reinterpret_cast<Connection*>(io);
   if (connection.state == Connection::State::connecting)
     return worker.on_connected(connection, now_ns());
+  if (connection.state == Connection::State::securing)
+    return worker.on_securing(connection, now_ns());
   if (events & EV_READ) {
-    const ssize_t got = recv(io->fd, worker.buffer_.data(), worker.buffer_.size(), 0);
-    const std::uint64_t now = now_ns();
-    if (got > 0) {
-      const ConstBytes bytes{worker.buffer_.data(), static_cast<std::size_t>(got)};
-      if (connection.open()) [[likely]]
-        worker.player_->received(connection, bytes, now);
-      else
-        worker.on_head(connection, bytes, now);
-    } else if (got == 0) {
-      worker.fail(connection, Error::closed_by_server, now);
-    } else if (errno != EAGAIN && errno != EINTR) {
-      worker.fail(connection, Error::connection_reset, now);
-    }
+    const std::uint32_t attempt = connection.attempt;
+    std::uint64_t now = 0;
+    do {
+      const ssize_t got = worker.receive(connection);
+      now = now_ns();
+      worker.take(connection, got, now);
+      // It may have closed meanwhile, and even have been dialled again.
+    } while (connection.tls != nullptr && connection.attempt == attempt &&
+             connection.state != Connection::State::idle && TlsClient::holds_input(connection.tls));
     if (now >= worker.next_ns_) worker.send_due(now, 1);
   }
   if ((events & EV_WRITE) && connection.open()) worker.player_->writable(connection, now_ns());
 }
 
+void Worker::take(Connection& connection, ssize_t got, std::uint64_t now) {
+  if (got > 0) [[likely]] {
+    const ConstBytes bytes{buffer_.data(), static_cast<std::size_t>(got)};
+    if (connection.open()) [[likely]]
+      player_->received(connection, bytes, now);
+    else
+      on_head(connection, bytes, now);
+  } else if (got == 0) {
+    fail(connection, Error::closed_by_server, now);
+  } else if (got != -EAGAIN && got != -EINTR) {
+    fail(connection, Error::connection_reset, now);
+  }
+}
+
+ssize_t Worker::receive(Connection& connection) {
+  if (connection.tls == nullptr) [[likely]] {
+    const ssize_t got = recv(connection.io.fd, buffer_.data(), buffer_.size(), 0);
+    return got >= 0 ? got : -errno;
+  }
+  const TlsMoved moved = tls_.receive(connection.tls, buffer_);
+  if (moved.outcome == TlsMoved::Outcome::moved) return static_cast<ssize_t>(moved.bytes);
+  if (moved.outcome == TlsMoved::Outcome::again) return -EAGAIN;
+  return moved.outcome == TlsMoved::Outcome::ended ? 0 : -ECONNRESET;
+}
+
+ssize_t Worker::send_some(Connection& connection, ConstBytes bytes) {
+  if (connection.tls == nullptr) [[likely]] {
+    const ssize_t sent = ::send(connection.io.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return sent >= 0 ? sent : -errno;
+  }
+  const TlsMoved moved = tls_.send(connection.tls, bytes);
+  if (moved.outcome == TlsMoved::Outcome::moved) return static_cast<ssize_t>(moved.bytes);
+  return moved.outcome == TlsMoved::Outcome::again ? -EAGAIN : -ECONNRESET;
+}
+
 std::int64_t Worker::send(Connection& connection, ConstBytes bytes, std::uint64_t now) {
-  const ssize_t sent = ::send(connection.io.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  const ssize_t sent = send_some(connection, bytes);
   if (sent >= 0) [[likely]]
     return sent;
-  if (errno == EAGAIN || errno == EINTR) return 0;
+  if (sent == -EAGAIN || sent == -EINTR) return 0;
   fail(connection, Error::connection_reset, now);
   return -1;
 }
@@ -240,7 +277,7 @@ void Worker::fail(Connection& connection, Error why, std::uint64_t now) {
 void Worker::say_goodbye(Connection& connection) {
   static const std::string goodbye =
       client_frame(Opcode::close, std::string_view("\x03\xe8", 2), 0x2545f491);
-  (void)!::send(connection.io.fd, goodbye.data(), goodbye.size(), MSG_NOSIGNAL);
+  (void)send_some(connection, as_bytes(goodbye));
 }
 
 void Worker::close(Connection& connection) {

@@ -1,6 +1,6 @@
 // One load process: a libev loop, its connections, and the clock that starts and stops the traffic.
 //
-//   idle ──dial──▶ connecting ──request sent──▶ upgrading ──101──▶ open ──▶ idle
+//   idle ──dial──▶ connecting ──(TLS: securing)── request sent ──▶ upgrading ──101──▶ open ──▶ idle
 //
 // Reads land in one buffer that all connections share, so a held connection costs its Connection
 // (about 100 bytes), libev's 16 bytes for its descriptor, and what its player keeps.
@@ -17,14 +17,16 @@
 #include "tools/spate-bench/options.h"
 #include "tools/spate-bench/player.h"
 #include "tools/spate-bench/stats.h"
+#include "tools/spate-bench/tls.h"
 
 namespace spate::bench {
 
 struct Connection {
-  enum class State : std::uint8_t { idle, connecting, upgrading, open };
+  enum class State : std::uint8_t { idle, connecting, securing, upgrading, open };
 
   ev_io io;                           // first, because libev hands back its address
   std::unique_ptr<std::string> head;  // of a 101 that came in pieces; rare
+  ssl_st* tls = nullptr;              // with wss://
   std::uint64_t due_ns = 0;           // when this connect was to begin
   std::uint32_t index = 0;            // in this process
   std::uint32_t attempt = 0;
@@ -87,6 +89,12 @@ class Worker {
   static void on_sweep(struct ev_loop* loop, ev_timer* timer, int events);
 
   void on_connected(Connection& connection, std::uint64_t now);
+  void on_securing(Connection& connection, std::uint64_t now);
+  void request_upgrade(Connection& connection, std::uint64_t now);
+  // Bytes received, 0 at the end, or a negative errno; the same for plain and TLS connections.
+  ssize_t receive(Connection& connection);
+  ssize_t send_some(Connection& connection, ConstBytes bytes);
+  void take(Connection& connection, ssize_t got, std::uint64_t now);
   void on_head(Connection& connection, ConstBytes bytes, std::uint64_t now);
   void read(Connection& connection, std::uint64_t now);
   void dial_more(std::uint64_t now);
@@ -107,6 +115,7 @@ class Worker {
   const std::uint64_t most_dialing_;
   const std::uint64_t timeout_ns_;
   Handshake handshake_;
+  TlsClient tls_;
   std::vector<Connection> connections_;  // never grows after construction: libev knows addresses
   std::unique_ptr<Player> player_;
 

@@ -75,11 +75,25 @@ void Worker::on_connected(Connection& connection, std::uint64_t now) {
   socklen_t size = sizeof error;
   getsockopt(connection.io.fd, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return dial_failed(connection, connect_error(error));
+  if (!options_.tls) return request_upgrade(connection, now);
+  connection.tls = tls_.session(connection.io.fd);
+  connection.state = Connection::State::securing;
+  on_securing(connection, now);
+}
+
+void Worker::on_securing(Connection& connection, std::uint64_t now) {
+  const TlsMoved moved = tls_.shake_hands(connection.tls);
+  if (moved.outcome == TlsMoved::Outcome::moved) return request_upgrade(connection, now);
+  if (moved.outcome != TlsMoved::Outcome::again)
+    return dial_failed(connection, Error::tls_failed);
+  watch(connection, moved.wants_write ? EV_WRITE : EV_READ);
+}
+
+void Worker::request_upgrade(Connection& connection, std::uint64_t now) {
   const std::string_view request = handshake_.request(id_of(connection), connection.attempt);
   connection.state = Connection::State::upgrading;
   // A fresh socket's send buffer holds a request head whole.
-  if (::send(connection.io.fd, request.data(), request.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(request.size()))
+  if (send_some(connection, as_bytes(request)) != static_cast<ssize_t>(request.size()))
     return fail(connection, Error::connection_reset, now);
   watch(connection, EV_READ);
 }
