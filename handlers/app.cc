@@ -6,6 +6,7 @@
 #include "core/listen_socket.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "core/snapshot.h"
 #include "core/supervisor.h"
 #include "core/sys.h"
 #include "handlers/echo.h"
@@ -13,6 +14,7 @@
 #include "handlers/http/metrics.h"
 #include "handlers/server_metrics.h"
 #include "handlers/settings.h"
+#include "handlers/tls_files.h"
 #include "handlers/worker.h"
 
 extern char** environ;
@@ -36,23 +38,24 @@ core::Result<SlotSockets> open_sockets(const Settings& settings, std::uint32_t w
   SlotSockets sockets(workers);
   const core::ListenOptions options{
       .backlog = settings.backlog, .defer_accept_seconds = static_cast<int>(settings.defer_accept)};
-  const auto open = [&](core::Address address, bool internal) -> core::Result<bool> {
+  const auto open = [&](core::Endpoint endpoint, bool internal) -> core::Result<bool> {
+    core::Address& address = endpoint.address;
     if (const auto claimed = core::claim_address(address); !claimed)
       return core::Failure{claimed.error() + (internal ? " (--internal-listen)" : " (--listen)")};
     for (auto& slot : sockets) {
       const auto fd = core::listen_at(address, options);
       if (!fd) return core::Failure{fd.error()};
-      slot.push_back({*fd, internal});
+      slot.push_back({*fd, internal, endpoint.tls});
     }
     log::info(internal ? "internal listener on {address}" : "listening on {address}",
-              {{"address", core::format_address(address)}});
+              {{"address", core::format_endpoint(endpoint)}});
     return true;
   };
-  for (const core::Address& address : settings.listen_addresses())
-    if (const auto done = open(address, false); !done) return core::Failure{done.error()};
+  for (const core::Endpoint& endpoint : settings.listen_endpoints())
+    if (const auto done = open(endpoint, false); !done) return core::Failure{done.error()};
   if (!settings.internal_listen.empty()) {
     const auto address = core::parse_address(settings.internal_listen);
-    if (const auto done = open(*address, true); !done) return core::Failure{done.error()};
+    if (const auto done = open({*address}, true); !done) return core::Failure{done.error()};
   }
   return sockets;
 }
@@ -68,8 +71,53 @@ std::uint32_t worker_count(const Settings& settings) {
                               : core::sys::cpu_count();
 }
 
+// What workers show TLS clients. The ticket keys stay when certificates change, so that sessions
+// can be resumed.
+class Certificates {
+ public:
+  explicit Certificates(const Settings& settings) : settings_(settings) {}
+
+  // At the start; the error is for people.
+  core::Result<bool> open() {
+    if (const int error = snapshot_.create(); error < 0)
+      return core::Failure{std::string("cannot create shared memory: ") + std::strerror(-error)};
+    if (settings_.tls_cert.empty()) return true;
+    if (!core::make_ticket_keys(ticket_keys_))
+      return core::Failure{"no random bytes for the keys of TLS tickets"};
+    return publish();
+  }
+  // On SIGHUP: all new, or all as it was.
+  void reload(core::Slots& slots) {
+    if (settings_.tls_cert.empty()) return log::info("SIGHUP: nothing to reload without --tls-cert");
+    if (const auto done = publish(); !done)
+      return log::error("SIGHUP: the certificates stay as they are: {reason}",
+                        {{"reason", done.error()}});
+    for (std::uint32_t i = 0; i < slots.count(); ++i) slots.wake(i);
+    log::info("SIGHUP: certificates were read again");
+  }
+  const core::Snapshot& snapshot() const { return snapshot_; }
+
+ private:
+  core::Result<bool> publish() {
+    TlsFiles files = read_tls_files(settings_);
+    if (files.complaint) return core::Failure{files.complaint->wrong};
+    if (const auto good = core::TlsContext::create(files.credentials); !good)
+      return core::Failure{good.error()};
+    files.credentials.ticket_keys = ticket_keys_;
+    if (!snapshot_.publish(pack(files.credentials)))
+      return core::Failure{"certificates and keys of over 1 MiB together"};
+    return true;
+  }
+
+  const Settings& settings_;
+  core::TlsTicketKeys ticket_keys_{};
+  core::Snapshot snapshot_;
+};
+
 int serve(const Settings& settings, const Registry& registry) {
   const std::uint32_t workers = worker_count(settings);
+  Certificates certificates(settings);
+  if (const auto opened = certificates.open(); !opened) return fail(opened.error());
   const auto sockets = open_sockets(settings, workers);
   if (!sockets) return fail(sockets.error());
   core::PidFile pid_file;
@@ -98,9 +146,10 @@ int serve(const Settings& settings, const Registry& registry) {
                                .work =
                                    [&](const core::Birth& birth) {
                                      Worker worker(settings, registry, slots, metrics, *sockets,
-                                                   birth);
+                                                   certificates.snapshot(), birth);
                                      return worker.run();
                                    },
+                               .on_reload = [&] { certificates.reload(slots); },
                                .on_gone = [&](std::uint32_t slot) { metrics.on_worker_gone(slot); },
                                .slot_metrics = &metrics.instance().of(metrics.core().slots),
                                .process_metrics = &metrics.master_process()},

@@ -15,8 +15,8 @@ void add_endpoints(SettingTable& table, Settings& s) {
   const char* group = "Endpoints";
   table.add({"listen", group,
              "where clients connect: 127.0.0.1:8000, [::1]:8000, or :8000 for any address, both "
-             "families",
-             texts_value(s.listen, {"ADDRESS", check_address})});
+             "families; tls:127.0.0.1:8443 for TLS",
+             texts_value(s.listen, {"ADDRESS", check_endpoint})});
   table.add({"internal-listen", group,
              "where metrics and the server API are served, never to the public; empty turns it off",
              text_value(s.internal_listen, {"ADDRESS", check_address})});
@@ -30,6 +30,23 @@ void add_endpoints(SettingTable& table, Settings& s) {
              texts_value(s.subprotocols, {"NAME", check_token})});
   table.add({"backlog", group, "connections that the kernel queues before they are accepted",
              integer_value(s.backlog, 1, 65'535)});
+}
+
+void add_tls(SettingTable& table, Settings& s) {
+  const char* group = "TLS";
+  table.add({"tls-cert", group,
+             "PEM file of a certificate and its chain, for listeners that begin with tls:; of "
+             "several, the first one good for the name that a client asks for serves it. Read "
+             "again on SIGHUP",
+             texts_value(s.tls_cert, {"FILE", {}})});
+  table.add({"tls-key", group,
+             "PEM file of the private key, without a passphrase; as many as certificates, in their "
+             "order",
+             texts_value(s.tls_key, {"FILE", {}})});
+  table.add({"tls-client-ca", group,
+             "PEM file of the authorities of which clients must show a certificate; none asks for "
+             "no certificate",
+             text_value(s.tls_client_ca, {"FILE", {}})});
 }
 
 void add_processes(SettingTable& table, Settings& s) {
@@ -138,6 +155,7 @@ void add_engine(SettingTable& table, Settings& s) {
 
 void add_settings(SettingTable& table, Settings& settings) {
   add_endpoints(table, settings);
+  add_tls(table, settings);
   add_processes(table, settings);
   add_limits(table, settings);
   add_compression(table, settings);
@@ -147,10 +165,10 @@ void add_settings(SettingTable& table, Settings& settings) {
   add_settings_checks(table, settings);
 }
 
-std::vector<core::Address> Settings::listen_addresses() const {
-  std::vector<core::Address> addresses;
-  for (const std::string& text : listen) addresses.push_back(core::parse_address(text).value());
-  return addresses;
+std::vector<core::Endpoint> Settings::listen_endpoints() const {
+  std::vector<core::Endpoint> endpoints;
+  for (const std::string& text : listen) endpoints.push_back(core::parse_endpoint(text).value());
+  return endpoints;
 }
 
 SettingTable::Program spate_program() {

@@ -21,6 +21,11 @@ struct Settings {
   std::vector<std::string> subprotocols;
   int backlog = 4096;
 
+  // TLS, for listeners that begin with "tls:"
+  std::vector<std::string> tls_cert;  // files; the i-th certificate's key is the i-th of tls_key
+  std::vector<std::string> tls_key;
+  std::string tls_client_ca;  // a file; empty: clients show no certificate
+
   // Processes
   int workers = 0;  // 0: one per CPU that this process may use
   std::string user;
@@ -65,7 +70,7 @@ struct Settings {
   std::uint32_t defer_accept = 0;  // seconds, as TCP_DEFER_ACCEPT has it; 0: off
 
   // The listeners, parsed; settings that the table accepted always parse.
-  std::vector<core::Address> listen_addresses() const;
+  std::vector<core::Endpoint> listen_endpoints() const;
 };
 
 // Adds every row and cross-check. `settings` must outlive the table's parse().

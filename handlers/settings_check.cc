@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
+
+#include "handlers/tls_files.h"
 
 namespace spate::handlers {
 namespace {
@@ -17,19 +20,34 @@ using Found = std::optional<Complaint>;
 
 Found check_listeners(const Settings& s) {
   if (s.listen.empty()) return Complaint{"listen", "no address; write at least one"};
-  const std::vector<core::Address> addresses = s.listen_addresses();
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    for (std::size_t j = i + 1; j < addresses.size(); ++j) {
-      if (core::overlaps(addresses[i], addresses[j]))
+  const std::vector<core::Endpoint> endpoints = s.listen_endpoints();
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    for (std::size_t j = i + 1; j < endpoints.size(); ++j) {
+      if (core::overlaps(endpoints[i].address, endpoints[j].address))
         return Complaint{"listen", s.listen[i] + " and " + s.listen[j] +
                                        " cannot both be bound; keep one, or change a port"};
     }
     if (s.internal_listen.empty()) continue;
-    if (core::overlaps(addresses[i], core::parse_address(s.internal_listen).value()))
+    if (core::overlaps(endpoints[i].address, core::parse_address(s.internal_listen).value()))
       return Complaint{"internal-listen", "clashes with the public listener " + s.listen[i] +
                                               "; give it a port of its own"};
   }
   return {};
+}
+
+Found check_tls(const SettingTable& table, const Settings& s) {
+  const auto endpoints = s.listen_endpoints();
+  const bool tls = std::ranges::any_of(endpoints, &core::Endpoint::tls);
+  if (tls && s.tls_cert.empty())
+    return Complaint{"listen", "TLS needs a certificate; give --tls-cert and --tls-key"};
+  if (s.tls_cert.size() != s.tls_key.size())
+    return Complaint{"tls-key", "not as many keys as certificates in " +
+                                    table.describe("tls-cert") + "; give one for each"};
+  for (const auto& [name, given] : {std::pair{"tls-cert", !s.tls_cert.empty()},
+                                    std::pair{"tls-client-ca", !s.tls_client_ca.empty()}})
+    if (given && !tls)
+      return Complaint{name, "no listener speaks TLS; add one, such as --listen tls::8443"};
+  return check_tls_files(s);
 }
 
 Found check_sizes(const SettingTable& table, const Settings& s) {
@@ -75,6 +93,11 @@ std::string check_address(std::string_view text) {
   return address ? "" : address.error();
 }
 
+std::string check_endpoint(std::string_view text) {
+  const core::Result<core::Endpoint> endpoint = core::parse_endpoint(text);
+  return endpoint ? "" : endpoint.error();
+}
+
 std::string check_path(std::string_view text) {
   if (!text.starts_with('/')) return "not a path; write one that starts with /";
   for (const char c : text) {
@@ -106,6 +129,7 @@ std::string check_token(std::string_view text) {
 
 void add_settings_checks(SettingTable& table, const Settings& settings) {
   table.add_check([&settings] { return check_listeners(settings); });
+  table.add_check([&table, &settings] { return check_tls(table, settings); });
   table.add_check([&table, &settings] { return check_sizes(table, settings); });
   table.add_check([&table, &settings] { return check_timeouts(table, settings); });
   table.add_check([&settings] { return check_ring(settings); });

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "core/sys.h"
+#include "handlers/tls_files.h"
 
 namespace spate::handlers {
 
@@ -88,12 +89,14 @@ HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
 }  // namespace
 
 Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-               const ServerMetrics& metrics, const SlotSockets& sockets, const core::Birth& birth)
+               const ServerMetrics& metrics, const SlotSockets& sockets,
+               const core::Snapshot& certificates, const core::Birth& birth)
     : settings_(settings),
       slots_(slots),
       metrics_(metrics),
       counters_(metrics.worker(birth.slot)),
       sockets_(sockets),
+      certificates_(certificates),
       birth_(birth),
       reactor_(reactor_options(settings, counters_.of(metrics.core().loop))),
       table_(reactor_, table_options(settings, sockets, counters_.of(metrics.core().connections))),
@@ -147,7 +150,7 @@ int Worker::start() {
                       {{"cpu", cpu}, {"reason", std::strerror(-error)}});
   }
   int error = reactor_.open();
-  if (error == 0 && !table_.open_ring()) error = -ENOMEM;
+  if (error == 0 && (!table_.open_ring() || !take_certificates())) error = -ENOMEM;
   // SIGINT from a terminal reaches the whole group; the master is the one to act on it.
   if (error == 0) error = signals_.watch({SIGTERM});
   if (error == 0)
@@ -184,7 +187,8 @@ std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket
                                   .metrics = &counters_.of(metrics_.core().listeners),
                                   .reserve = &reserve_};
   if (slots_.count() > 1 && !socket.internal) options.on_full = [this] { return step_aside(); };
-  return std::make_unique<core::Listener>(reactor_, table_, tcp_,
+  core::Transport& transport = socket.tls ? static_cast<core::Transport&>(*tls_) : tcp_;
+  return std::make_unique<core::Listener>(reactor_, table_, transport,
                                           socket.internal ? internal_http_ : public_http_, refusal_,
                                           socket.fd, options);
 }
@@ -210,6 +214,20 @@ void Worker::follow_orders() {
     const bool ours = accepting_ && (own || slots_[slot].covered_by.load() == birth_.slot);
     accept_at(slot, ours && (!full || (own && own_slot().refuse.load())), ours && (own || !full));
   }
+}
+
+// The newest that the master has found good; connections under way keep theirs.
+bool Worker::take_certificates() {
+  if (certificates_taken_ == certificates_.number()) return true;
+  const core::TlsCredentials credentials = unpack(certificates_.read(certificates_taken_));
+  auto context = core::TlsContext::create(credentials);
+  if (!context) return false;
+  if (tls_)
+    tls_->set_context(std::move(*context));
+  else
+    tls_.emplace(reactor_, tcp_, std::move(*context),
+                 core::TlsTransport::Options{.metrics = &counters_.of(metrics_.core().tls)});
+  return true;
 }
 
 // No place for another connection. While a neighbour may have one they wait in the queue for it;
@@ -245,6 +263,7 @@ void Worker::try_again() {
 void Worker::Ear::on_event(std::uint32_t index, std::uint32_t, std::uint32_t) {
   if (index == kLifeline) return worker_.on_master_gone();
   core::Slots::take_wake(worker_.slots_.wake_fd(worker_.birth_.slot));
+  if (!worker_.take_certificates()) core::log::error("no memory for new certificates: they stay");
   worker_.follow_orders();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/connection_table.h"
@@ -10,7 +11,9 @@
 #include "core/reactor.h"
 #include "core/signals.h"
 #include "core/slots.h"
+#include "core/snapshot.h"
 #include "core/supervisor.h"
+#include "core/tls_transport.h"
 #include "handlers/deflation.h"
 #include "handlers/http/http_protocol.h"
 #include "handlers/registry.h"
@@ -23,13 +26,15 @@ namespace spate::handlers {
 struct ListenSocket {
   int fd;
   bool internal;  // for operators: metrics and the server API
+  bool tls;
 };
 using SlotSockets = std::vector<std::vector<ListenSocket>>;
 
 class Worker {
  public:
   Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-         const ServerMetrics& metrics, const SlotSockets& sockets, const core::Birth& birth);
+         const ServerMetrics& metrics, const SlotSockets& sockets,
+         const core::Snapshot& certificates, const core::Birth& birth);
   ~Worker();
 
   // Serves until it is told to leave, or the master is gone, and it has left. The exit code.
@@ -51,6 +56,7 @@ class Worker {
   std::unique_ptr<core::Listener> make_listener(const ListenSocket& socket, std::uint32_t slot);
   void accept_at(std::uint32_t slot, bool accept, bool accept_internal);
   void follow_orders();
+  bool take_certificates();
   bool step_aside();
   void try_again();
 
@@ -67,10 +73,13 @@ class Worker {
   const ServerMetrics& metrics_;
   const core::MetricView counters_;
   const SlotSockets& sockets_;
+  const core::Snapshot& certificates_;
+  std::uint64_t certificates_taken_ = 0;  // the number of those that tls_ shows
   const core::Birth birth_;
   core::Reactor reactor_;
   core::ConnectionTable table_;
   core::TcpTransport tcp_;
+  std::optional<core::TlsTransport> tls_;  // when a listener speaks it
   WorkerStatus status_;
   Deflation deflation_;
   Routes public_routes_;

@@ -1,9 +1,8 @@
 // RFC 6455 against the real binary over real sockets.
-//   conformance [--list | --groups | --deflate-offered] [REGEX]
-// With --deflate-offered the servers have --deflate and every client offers permessage-deflate:
-// what it sends plain must be served the same. Starts a server for each set of flags that the
-// chosen rows need, prints a line a row and a closing count, exits 1 when a row failed. Rows keep
-// their numbers whatever REGEX chooses.
+//   conformance [--list | --groups] [REGEX]
+// Over TLS with SPATE_CONFORMANCE_TRANSPORT=tls.
+// Starts a server for each set of flags that the chosen rows need, prints a line a row and a
+// closing count, exits 1 when a row failed. Rows keep their numbers whatever REGEX chooses.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -36,8 +35,6 @@ Table full_table() {
   add_disconnect_rows(table);
   add_handshake_rows(table);
   add_negotiation_rows(table);
-  add_deflate_offer_rows(table);
-  add_deflate_rows(table);
   return table;
 }
 
@@ -45,25 +42,9 @@ std::string group_of(const Row& row) {
   return row.name.substr(0, row.name.find('/'));
 }
 
-// How rows reach a server: what a transport has to offer.
-Endpoint endpoint_of(const ServerProcess& server) {
-  return server.endpoint();
-}
-
-// The plain handshake, with an offer; others are the business of their rows.
-Case with_offer(Case out) {
-  if (out.handshake.request != upgrade_request("{host}")) return out;
-  out.handshake.request =
-      upgrade_request("{host}", "/echo",
-                      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
-  out.handshake.extensions =
-      "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-  return out;
-}
-
 class Suite {
  public:
-  explicit Suite(bool deflate_offered) : deflate_offered_(deflate_offered) {}
+  explicit Suite(bool tls) : tls_(tls) {}
 
   // Returns the exit status.
   int run(const Table& table, const std::regex& chosen) {
@@ -71,7 +52,7 @@ class Suite {
     std::size_t number = 0;
     for (const Row& row : table.rows()) {
       ++number;
-      if (!std::regex_search(row.name, chosen) || (deflate_offered_ && row.plain_only)) continue;
+      if (!std::regex_search(row.name, chosen)) continue;
       if (group_of(row) != group) {
         judge_survivors(group);
         group = group_of(row);
@@ -99,8 +80,7 @@ class Suite {
   Verdict play_row(const Row& row) {
     ServerProcess* server = server_of(*row.profile);
     if (server == nullptr) return {false, "     the server does not start: " + why_ + "\n"};
-    Verdict verdict = play(deflate_offered_ ? with_offer(row.make()) : row.make(),
-                           endpoint_of(*server), within(kRowTime));
+    Verdict verdict = play(row.make(), server->endpoint(), within(kRowTime));
     if (!server->running()) {
       verdict.passed = false;
       verdict.report += "     the server has gone: " + describe(server->wait_exit(Clock::now())) +
@@ -114,10 +94,8 @@ class Suite {
   // started anew for the next, so that a crash fails its own row only.
   ServerProcess* server_of(const Profile& profile) {
     auto& server = servers_[profile.name];
-    if (server != nullptr) return server.get();
-    Launch launch{.flags = profile.flags};
-    if (deflate_offered_) launch.environment.emplace_back("SPATE_DEFLATE", "true");
-    server = ServerProcess::start(launch, &why_);
+    if (server == nullptr)
+      server = ServerProcess::start({.flags = profile.flags, .tls = tls_}, &why_);
     return server.get();
   }
 
@@ -127,7 +105,7 @@ class Suite {
     for (const auto& [profile, server] : servers_) {
       if (server == nullptr) continue;
       std::string why;
-      const bool serving = serves(endpoint_of(*server), within(kRowTime), &why);
+      const bool serving = serves(server->endpoint(), within(kRowTime), &why);
       print({serving, serving ? "" : "     " + why + "\n"}, "-",
             group + "/the server serves on (" + std::string(profile) + ")", "RFC 6455 §7.1.7");
     }
@@ -143,7 +121,7 @@ class Suite {
     }
   }
 
-  const bool deflate_offered_;
+  const bool tls_;
   Deadline start_ = Clock::now();
   std::map<std::string_view, std::unique_ptr<ServerProcess>> servers_;
   std::string why_;
@@ -174,8 +152,10 @@ void list_groups(const Table& table) {
 int main(int argc, char** argv) {
   using namespace spate::tests;
   const char* transport = std::getenv("SPATE_CONFORMANCE_TRANSPORT");
-  if (transport != nullptr && std::string_view(transport) != "tcp") {
-    std::fprintf(stderr, "conformance: SPATE_CONFORMANCE_TRANSPORT=%s: only tcp\n", transport);
+  const std::string_view over = transport == nullptr ? "tcp" : transport;
+  if (over != "tcp" && over != "tls") {
+    std::fprintf(stderr, "conformance: SPATE_CONFORMANCE_TRANSPORT=%s: write tcp or tls\n",
+                 transport);
     return 2;
   }
   const Table table = full_table();
@@ -187,9 +167,9 @@ int main(int argc, char** argv) {
   if (mode == "--groups") return list_groups(table), 0;
   const std::regex chosen(pattern);
   if (mode == "--list") return list(table, chosen), 0;
-  if (!mode.empty() && mode != "--deflate-offered") {
-    std::fprintf(stderr, "usage: conformance [--list | --groups | --deflate-offered] [REGEX]\n");
+  if (!mode.empty()) {
+    std::fprintf(stderr, "usage: conformance [--list | --groups] [REGEX]\n");
     return 2;
   }
-  return Suite(mode == "--deflate-offered").run(table, chosen);
+  return Suite(over == "tls").run(table, chosen);
 }

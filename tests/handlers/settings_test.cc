@@ -96,8 +96,8 @@ TEST_F(SettingsTest, EmptyTextTurnsOff) {
 TEST_F(SettingsTest, IPv6InBracketsPassesTheCommandLine) {
   ASSERT_TRUE(parse({"--listen", "[::1]:8000", "--listen=[::]:9000"}).run());
   EXPECT_EQ(settings.listen, (Strings{"[::1]:8000", "[::]:9000"}));
-  ASSERT_EQ(settings.listen_addresses().size(), 2u);
-  EXPECT_EQ(settings.listen_addresses()[1].port(), 9000);
+  ASSERT_EQ(settings.listen_endpoints().size(), 2u);
+  EXPECT_EQ(settings.listen_endpoints()[1].address.port(), 9000);
 }
 
 TEST_F(SettingsTest, BooleanFlagStandsAloneOrTakesAValue) {

@@ -81,10 +81,12 @@ TEST(Worker, ClosesWhatIsOpenBeforeItsEndpointsGo) {
     ASSERT_EQ(metrics.create(), 0);
     int lifeline[2];
     ASSERT_EQ(::pipe(lifeline), 0);
-    const SlotSockets sockets{{{.fd = door.fd(), .internal = false}}};
+    const SlotSockets sockets{{{.fd = door.fd(), .internal = false, .tls = false}}};
+    core::Snapshot certificates;
+    ASSERT_EQ(certificates.create(), 0);
     const Settings settings;
     {
-      Worker worker(settings, registry, slots, metrics, sockets,
+      Worker worker(settings, registry, slots, metrics, sockets, certificates,
                     {.slot = 0, .lifeline = lifeline[0], .master_pid = ::getpid()});
       EXPECT_EQ(worker.run(), 0);
       EXPECT_EQ(diary.opened, 1);

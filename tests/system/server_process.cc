@@ -19,11 +19,11 @@
 #include <cstring>
 
 #include "core/base.h"
+#include "tests/system/test_certificate.h"
 
 namespace spate::tests {
 namespace {
 
-constexpr std::string_view kListening = "listening on 127.0.0.1:";
 // Files have no readiness to poll for: how often output is looked at while something is waited for.
 constexpr auto kLookAgain = std::chrono::milliseconds(1);
 
@@ -74,7 +74,7 @@ std::string describe(const Exit& exit) {
   return "still running";
 }
 
-ServerProcess::ServerProcess(const Launch& launch) {
+ServerProcess::ServerProcess(const Launch& launch) : tls_(launch.tls) {
   std::vector<std::string> arguments{binary_path()};
   arguments.insert(arguments.end(), launch.flags.begin(), launch.flags.end());
   std::vector<std::string> environment = environment_with(launch);
@@ -102,8 +102,12 @@ ServerProcess::~ServerProcess() {
 
 std::unique_ptr<ServerProcess> ServerProcess::start(Launch launch, std::string* why,
                                                     Deadline deadline) {
-  launch.flags.insert(launch.flags.begin(),
-                      {"--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"});
+  launch.flags.insert(launch.flags.begin(), {"--listen", launch.tls ? "tls:127.0.0.1:0" : "127.0.0.1:0",
+                                             "--internal-listen", "127.0.0.1:0"});
+  static const TestCertificate certificate;
+  if (launch.tls)
+    launch.flags.insert(launch.flags.end(),
+                        {"--tls-cert", certificate.certificate(), "--tls-key", certificate.key()});
   auto server = std::make_unique<ServerProcess>(launch);
   if (server->wait_until_listening(deadline)) return server;
   if (why != nullptr) {
@@ -113,9 +117,10 @@ std::unique_ptr<ServerProcess> ServerProcess::start(Launch launch, std::string* 
 }
 
 bool ServerProcess::wait_until_listening(Deadline deadline) {
-  if (!wait_for_output(std::string(kListening), deadline)) return false;
+  const std::string words = tls_ ? "listening on tls:127.0.0.1:" : "listening on 127.0.0.1:";
+  if (!wait_for_output(words, deadline)) return false;
   const std::string all = output();
-  const char* digits = all.data() + all.find(kListening) + kListening.size();
+  const char* digits = all.data() + all.find(words) + words.size();
   return std::from_chars(digits, all.data() + all.size(), port_).ec == std::errc() && port_ != 0;
 }
 

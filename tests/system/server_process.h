@@ -27,6 +27,7 @@ struct Launch {
   std::vector<std::string> flags = {};
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
   std::uint64_t max_open_files = 0;                                   // RLIMIT_NOFILE; 0 = ours
+  bool tls = false;  // start() listens with TLS and a certificate made for it
 };
 
 class ServerProcess {
@@ -54,7 +55,9 @@ class ServerProcess {
 
   pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
-  Endpoint endpoint(TcpOptions options = {}) const { return tcp_endpoint(port_, options); }
+  Endpoint endpoint(TcpOptions options = {}) const {
+    return tls_ ? tls_endpoint(port_, options) : tcp_endpoint(port_, options);
+  }
 
   bool running();
   void signal(int number);
@@ -71,6 +74,7 @@ class ServerProcess {
   int stdout_fd_ = -1;
   int stderr_fd_ = -1;
   std::uint16_t port_ = 0;
+  const bool tls_;
   bool reaped_ = false;
   Exit exit_;
 };

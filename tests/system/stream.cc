@@ -3,7 +3,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,7 +16,7 @@
 namespace spate::tests {
 namespace {
 
-class TcpStream final : public Stream {
+class TcpStream : public Stream {
  public:
   explicit TcpStream(int fd) : fd_(fd) {}
   ~TcpStream() override {
@@ -54,9 +57,91 @@ class TcpStream final : public Stream {
     fd_ = -1;
   }
 
- private:
+ protected:
   int fd_;
 };
+
+// OpenSSL on the socket itself; hands were shaken when it is made.
+class TlsStream final : public TcpStream {
+ public:
+  TlsStream(int fd, SSL* tls) : TcpStream(fd), tls_(tls, SSL_free) {}
+
+  Moved read_some(std::span<char> into) override {
+    std::size_t bytes = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &bytes);
+    return moved(result, bytes);
+  }
+  Moved write_some(std::string_view bytes) override {
+    std::size_t taken = 0;
+    ERR_clear_error();
+    const int result = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &taken);
+    const Moved outcome = moved(result, taken);
+    // The peer has closed: its alert may lie unread, but nothing more can be written.
+    return outcome.status == Moved::Status::end ? Moved{Moved::Status::reset} : outcome;
+  }
+  bool wait(bool to_read, bool to_write, Deadline deadline) override {
+    return (to_read && SSL_pending(tls_.get()) > 0) || TcpStream::wait(to_read, to_write, deadline);
+  }
+  void shutdown_write() override {
+    (void)SSL_shutdown(tls_.get());
+    TcpStream::shutdown_write();
+  }
+
+ private:
+  Moved moved(int result, std::size_t bytes) {
+    if (result == 1) return {Moved::Status::moved, bytes};
+    switch (SSL_get_error(tls_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+      case SSL_ERROR_WANT_WRITE:
+        return {Moved::Status::would_block};
+      case SSL_ERROR_ZERO_RETURN:
+        return {Moved::Status::end};
+      default:
+        return {Moved::Status::reset};
+    }
+  }
+
+  std::unique_ptr<SSL, decltype(&SSL_free)> tls_;
+};
+
+SSL_CTX* client_context() {
+  static SSL_CTX* const context = [] {
+    // OpenSSL writes without MSG_NOSIGNAL.
+    ::signal(SIGPIPE, SIG_IGN);
+    SSL_CTX* const made = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    return made;
+  }();
+  return context;
+}
+
+// Null when hands could not be shaken by the deadline; the socket is closed then.
+SSL* shake_hands(int fd, Deadline deadline) {
+  SSL* const tls = SSL_new(client_context());
+  SSL_set_fd(tls, fd);
+  for (;;) {
+    ERR_clear_error();
+    const int result = SSL_connect(tls);
+    if (result == 1) return tls;
+    const int error = SSL_get_error(tls, result);
+    pollfd entry{fd, static_cast<short>(error == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN), 0};
+    if ((error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) &&
+        ::poll(&entry, 1, poll_timeout_ms(deadline)) == 1)
+      continue;
+    SSL_free(tls);
+    ::close(fd);
+    return nullptr;
+  }
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
 
 // The socket connected, or -1: refused, or the deadline passed.
 int connect_by(const sockaddr_in& address, const TcpOptions& options, Deadline deadline) {
@@ -91,13 +176,19 @@ int poll_timeout_ms(Deadline deadline) {
 Endpoint tcp_endpoint(std::uint16_t port, TcpOptions options) {
   return {"127.0.0.1:" + std::to_string(port),
           [port, options](Deadline deadline) -> std::unique_ptr<Stream> {
-            sockaddr_in address{};
-            address.sin_family = AF_INET;
-            address.sin_port = htons(port);
-            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-            const int fd = connect_by(address, options, deadline);
+            const int fd = connect_by(loopback(port), options, deadline);
             if (fd < 0) return nullptr;
             return std::make_unique<TcpStream>(fd);
+          }};
+}
+
+Endpoint tls_endpoint(std::uint16_t port, TcpOptions options) {
+  return {"127.0.0.1:" + std::to_string(port),
+          [port, options](Deadline deadline) -> std::unique_ptr<Stream> {
+            const int fd = connect_by(loopback(port), options, deadline);
+            SSL* const tls = fd < 0 ? nullptr : shake_hands(fd, deadline);
+            if (tls == nullptr) return nullptr;
+            return std::make_unique<TlsStream>(fd, tls);
           }};
 }
 

@@ -64,4 +64,7 @@ struct TcpOptions {
 // allows.
 Endpoint tcp_endpoint(std::uint16_t port, TcpOptions options = {});
 
+// The same with TLS inside; the server's certificate is not judged.
+Endpoint tls_endpoint(std::uint16_t port, TcpOptions options = {});
+
 }  // namespace spate::tests
