@@ -151,13 +151,13 @@ InflateStatus Inflater::step() {
   }
   switch (inflate(&stream_, Z_SYNC_FLUSH)) {
     case Z_STREAM_END:
-      // A final block (§7.2.3.4), which a sender pads with an empty one. What follows is a stream
-      // of its own.
-      if (in_tail_) return InflateStatus::bad;
-      if (stream_.avail_in == 0) {
+      // A final block (§7.2.3.4), which a sender pads with an empty one; forgiven if it does not.
+      // Nothing of the tail may be part of it. What follows is a stream of its own.
+      if (stream_.avail_in == (in_tail_ ? kTail.size() : 0)) {
         forget();
         return InflateStatus::done;
       }
+      if (in_tail_) return InflateStatus::bad;
       SPATE_CHECK(inflateReset(&stream_) == Z_OK);
       return InflateStatus::more;
     case Z_OK:

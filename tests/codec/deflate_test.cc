@@ -101,6 +101,8 @@ const Row kRows[] = {
     {"nothing, in a fixed block", "\x02\x00"s, InflateStatus::done, "", "§7.2.3.6"},
     {"a final block without its padding", "\xf3\x48\xcd\xc9\xc9\x07\x00"s, InflateStatus::done,
      "Hello", "RFC 1951 §3.2.3"},
+    {"a final block that ends in a long repetition", "\xf3\x48\xcd\xc9\xc9\x27\x00\x00"s,
+     InflateStatus::done, "Hell" + std::string(32, 'o'), "RFC 1951 §3.2.3"},
     {"final blocks in a row", "\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00"s,
      InflateStatus::done, "HelloHello", "RFC 1951 §3.2.3"},
 
