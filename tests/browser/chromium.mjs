@@ -12,9 +12,10 @@ import path from 'node:path';
 
 const { chromium } = createRequire(new URL('../clients/', import.meta.url))('playwright-core');
 
-const [first, second] = process.argv.slice(2);
+const [first, second, third] = process.argv.slice(2);
 const firstEcho = `${first}/echo`;
 const secondEcho = `${second}/echo`;
+const thirdEcho = `${third}/echo`;
 const sizes = [0, 1, 125, 126, 65535, 65536];
 const limitBytes = 65536;
 
@@ -207,6 +208,17 @@ const checks = {
     assert.match(await visitor.innerText('body'), /WebSocket/);
     await visitor.close();
     assert.match(await nextConsoleLine(), /status of 426/);
+  },
+
+  async 'compresses'() {
+    assert.match(await call('extensions', thirdEcho), /permessage-deflate/);
+    const words = (size) => '{"id":17,"name":"user"},'.repeat(size / 24 + 1).slice(0, size);
+    const texts = [0, 1, 100, 1000, 65535, 65536, 131072].map(words);
+    texts.push(...texts, 'é'.repeat(65536), '日本語🚀'.repeat(5000));
+    assert.equal(await call('echoText', thirdEcho, texts), texts.length);
+    const binary = [0, 1, 1000, 1000, 131072, 70000];
+    assert.equal(await call('echoBinary', thirdEcho, binary), binary.length);
+    assert.equal(await call('sendInARow', thirdEcho, 2000), 2000);
   },
 
   async 'is told 1001 when the server leaves'() {

@@ -75,6 +75,12 @@ async function sendInARow(url, count) {
   return next;
 }
 
+async function extensions(url) {
+  const socket = await opened(url);
+  socket.close();
+  return socket.extensions;
+}
+
 async function agreed(url, subprotocols) {
   const socket = await opened(url, subprotocols);
   socket.close();

@@ -21,7 +21,7 @@ const (
 )
 
 var (
-	first, second string
+	first, second, third string
 	sizes         = []int{0, 1, 125, 126, 65535, 65536}
 	dialer        = websocket.Dialer{HandshakeTimeout: 20 * time.Second}
 )
@@ -368,6 +368,29 @@ func isRefusedForVersion() error {
 	return nil
 }
 
+func compresses() error {
+	compressing := dialer
+	compressing.EnableCompression = true
+	socket, response, err := compressing.Dial(third+"/echo", nil)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	if chosen := response.Header.Get("Sec-WebSocket-Extensions"); !strings.HasPrefix(chosen, "permessage-deflate") {
+		return fmt.Errorf("the server chose the extensions %q", chosen)
+	}
+	if err := socket.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		return err
+	}
+	for i := 0; i < 1000; i++ {
+		text := strings.Repeat(fmt.Sprintf(`{"id":%d,"name":"user"},`, i%97), i%60+1)
+		if err := echoes(socket, websocket.TextMessage, []byte(text)); err != nil {
+			return err
+		}
+	}
+	return echoes(socket, websocket.BinaryMessage, pattern(2*limitBytes))
+}
+
 func isToldWhenServerLeaves() error {
 	return closedWith(1001, func(socket *websocket.Conn) error {
 		if err := echoes(socket, websocket.TextMessage, []byte("before")); err != nil {
@@ -379,7 +402,7 @@ func isToldWhenServerLeaves() error {
 }
 
 func main() {
-	first, second = os.Args[1], os.Args[2]
+	first, second, third = os.Args[1], os.Args[2], os.Args[3]
 	failed := false
 	for _, check := range []struct {
 		name string
@@ -401,6 +424,7 @@ func main() {
 		{"is refused with 403 from another origin", isRefusedFromOtherOrigin},
 		{"is welcome from its own and from an allowed origin", isWelcomeFromAllowedOrigin},
 		{"is refused with 426 for another version", isRefusedForVersion},
+		{"compresses", compresses},
 		{"is told 1001 when the server leaves", isToldWhenServerLeaves},
 	} {
 		if err := check.run(); err != nil {

@@ -4,10 +4,11 @@ import asyncio
 import sys
 
 import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Opcode
 from websockets.legacy.client import WebSocketClientProtocol
 
-FIRST, SECOND = sys.argv[1:3]
+FIRST, SECOND, THIRD = sys.argv[1:4]
 SIZES = [0, 1, 125, 126, 65535, 65536]
 LIMIT_BYTES = 65536
 PINGS = 20  # more than the server sends to one that does not answer
@@ -62,6 +63,24 @@ async def echoes_binary():
 async def echoes_non_ascii():
     for text in ["Grüße, Jürgen", "日本語のテキスト", "🦀🚀🇫🇷", "\0 \U0010ffff \x7f", "é" * 32768]:
         await echoes(text)
+
+
+async def compresses():
+    messages = [
+        *(f'{{"id":{i % 97},"name":"user"}},' * (i % 60 + 1) for i in range(1000)),
+        "x" * 131072,
+        bytes(i * i * 7 % 251 for i in range(3000)),
+    ]
+    # The library's own choice, and without contexts.
+    plain = ClientPerMessageDeflateFactory(
+        server_no_context_takeover=True, client_no_context_takeover=True
+    )
+    for options in ({}, {"compression": None, "extensions": [plain]}):
+        async with connect(url=THIRD, **options) as socket:
+            same([extension.name for extension in socket.extensions], ["permessage-deflate"])
+            for message in messages:
+                await socket.send(message)
+                same(await socket.recv(), message)
 
 
 async def keeps_order():
@@ -214,6 +233,7 @@ CHECKS = {
     "is refused with 403 from another origin": is_refused_from_other_origin,
     "is welcome from its own and from an allowed origin": is_welcome_from_allowed_origin,
     "is refused with 426 for another version": is_refused_for_version,
+    "compresses": compresses,
     "is told 1001 when the server leaves": is_told_when_server_leaves,
 }
 
