@@ -162,10 +162,11 @@ InflateStatus Inflater::step() {
       return InflateStatus::more;
     case Z_OK:
     case Z_BUF_ERROR:
-      // Room is left over: all that came was decoded. Whole is what ends between two blocks, at the
-      // end of a byte (data_type, see zlib.h).
-      if (!in_tail_ || stream_.avail_in > 0 || stream_.avail_out == 0) return InflateStatus::more;
-      return stream_.data_type == 128 ? InflateStatus::done : InflateStatus::bad;
+      if (!in_tail_ || stream_.avail_in > 0) return InflateStatus::more;
+      // Whole is what ends between two blocks, at the end of a byte (data_type, see zlib.h), even
+      // when it has just filled its room: asked again, zlib would be inside the next header.
+      if (stream_.data_type == 128) return InflateStatus::done;
+      return stream_.avail_out == 0 ? InflateStatus::more : InflateStatus::bad;
     case Z_MEM_ERROR:
       return InflateStatus::no_memory;
     default:
