@@ -178,5 +178,36 @@ TEST(Sizes, AreDrawnByTheirWeight) {
   EXPECT_NEAR(sizes.mean(), 0.70 * 20 + 0.25 * 1024 + 0.05 * 16384, 20);
 }
 
+TEST(Script, CompressedFramesInflateToWhatTheReceiverExpects) {
+  const Sizes sizes = *Sizes::parse("8:1,300:1,70000:1");
+  Script script(sizes, Opcode::text, 5, {}, true);
+  codec::ZlibMemory memory;
+  codec::Inflater inflater;
+  ASSERT_TRUE(inflater.open(memory, 15));
+  std::vector<std::byte> out(70001);
+  std::size_t plain = 0, wire = 0;
+  for (std::uint64_t first = 0; first < 100; first += 5) {
+    std::string bytes(as_text(script.frames(7, first, 5)));
+    const std::string again(as_text(script.frames(7, first, 5)));
+    ASSERT_EQ(bytes, again) << "a part that was sent must be followed by its rest";
+    ASSERT_EQ(script.whole_frames(7, first, bytes.size()).messages, 5u);
+    ASSERT_EQ(script.whole_frames(7, first, bytes.size() - 1).messages, 4u);
+    wire += bytes.size();
+    for (std::uint64_t number = first; number < first + 5; ++number) {
+      const Frame frame = take_frame(bytes);
+      ASSERT_EQ(frame.header[0], '\xC1');
+      inflater.forget();
+      inflater.start(as_bytes(frame.payload), out.size());
+      const auto [status, size] = inflater.next(out);
+      ASSERT_EQ(status, codec::InflateStatus::done);
+      ASSERT_EQ(size, script.payload_bytes(7, number));
+      ASSERT_EQ(load<std::uint64_t>(out.data()), Script::stamp(7, number));
+      ASSERT_TRUE(script.filler_matches(number, 8, ConstBytes(out).first(size).subspan(8)));
+      plain += size;
+    }
+  }
+  EXPECT_LT(wire, plain / 2);
+}
+
 }  // namespace
 }  // namespace spate::bench

@@ -21,7 +21,7 @@ class EchoPlayer final : public Player {
         options_(worker.options()),
         dialect_(dialect_of(worker)),
         script_(options_.sizes, options_.opcode, options_.in_flight,
-                dialect_ ? dialect_->envelopes() : std::vector<Envelope>{}),
+                dialect_ ? dialect_->envelopes() : std::vector<Envelope>{}, options_.deflate),
         judge_(worker, script_),
         talks_(worker.connections().size()) {
     const std::uint64_t seed = 0x5eed + worker.number();
@@ -80,6 +80,7 @@ void EchoPlayer::opened(Connection& connection, std::uint64_t now) {
   Talk& talk = talks_[connection.index];
   judge_.begin(connection, now);
   talk = {};
+  if (options_.deflate) talk.reader.allow_compressed();
   if (!dialect_) return join(connection, talk, now);
   const bool ready = dialect_->greet(connection.index, worker_.id_of(connection), talk.controls);
   if (!talk.controls.empty()) flush(connection, now);

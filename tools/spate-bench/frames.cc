@@ -89,7 +89,10 @@ void FrameReader::header_known() {
   payload_left_ = length < 126    ? length
                   : length == 126 ? big_endian(load<std::uint16_t>(head_ + 2))
                                   : big_endian(load<std::uint64_t>(head_ + 2));
-  if (first & 0x70) bad_ = true;                               // §5.2: nothing negotiated rsv
+  const bool begins = opcode == 1 || opcode == 2;
+  if (begins) compressed_ = first & 0x40;
+  const std::uint8_t allowed = compressed_allowed_ && begins ? 0x40 : 0;
+  if (first & 0x70 & ~allowed) bad_ = true;                    // §5.2: rsv is for extensions
   if ((opcode > 2 && opcode < 8) || opcode > 10) bad_ = true;  // §5.2
   if (opcode >= 8 && (!fin_ || payload_left_ > kMaxControlPayloadBytes)) bad_ = true;  // §5.5
   if (opcode < 8 && (opcode == 0) != in_message_) bad_ = true;                         // §5.4

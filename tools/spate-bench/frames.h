@@ -53,6 +53,11 @@ class FrameReader {
   template <class Sink>
   [[nodiscard]] bool feed(ConstBytes bytes, Sink& sink);
 
+  // From now on RSV1 marks compressed messages (RFC 7692 §6).
+  void allow_compressed() { compressed_allowed_ = true; }
+  // Whether the message that is reported is one.
+  [[nodiscard]] bool compressed() const { return compressed_; }
+
   // Between two messages: the next byte is a header's first.
   [[nodiscard]] bool between_messages() const {
     return head_bytes_ == 0 && !in_payload_ && !in_message_;
@@ -76,6 +81,8 @@ class FrameReader {
   bool in_payload_ = false;
   bool in_message_ = false;
   bool bad_ = false;
+  bool compressed_allowed_ = false;
+  bool compressed_ = false;
 };
 
 template <class Sink>

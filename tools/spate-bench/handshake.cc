@@ -55,10 +55,15 @@ std::string_view header(std::string_view head, std::string_view name) {
 }  // namespace
 
 Handshake::Handshake(std::string_view host, std::string_view path,
-                     const std::vector<std::string>& headers) {
+                     const std::vector<std::string>& headers, bool deflate)
+    : deflate_(deflate) {
   request_.append("GET ").append(path).append(" HTTP/1.1\r\nHost: ").append(host);
   request_ += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
   for (const std::string& line : headers) request_.append(line).append("\r\n");
+  if (deflate)
+    request_ +=
+        "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+        "client_no_context_takeover\r\n";
   request_ += "Sec-WebSocket-Key: ";
   key_at_ = request_.size();
   request_.append(codec::kWebSocketKeyBytes, '=').append("\r\n\r\n");
@@ -79,6 +84,11 @@ std::optional<Error> Handshake::refuse(std::string_view head, std::uint32_t id,
   const auto accept = codec::accept_key({key.data(), key.size()});
   if (header(head, "sec-websocket-accept") != std::string_view(accept.data(), accept.size()))
     return Error::handshake_accept_key;
+  // An answer that accepts the offer repeats that the server keeps no context (RFC 7692 §7.1.1.1).
+  const std::string_view extensions = header(head, "sec-websocket-extensions");
+  if (deflate_ && !(extensions.starts_with("permessage-deflate") &&
+                    extensions.find("server_no_context_takeover") != extensions.npos))
+    return Error::handshake_no_deflate;
   return std::nullopt;
 }
 

@@ -14,7 +14,9 @@ namespace spate::bench {
 
 class Handshake {
  public:
-  Handshake(std::string_view host, std::string_view path, const std::vector<std::string>& headers);
+  // `deflate`: permessage-deflate is offered, without contexts, and must be agreed to.
+  Handshake(std::string_view host, std::string_view path, const std::vector<std::string>& headers,
+            bool deflate = false);
 
   // The request of attempt `attempt` of connection `id`. Its key follows from the two, so nothing
   // is remembered until the answer comes. Valid until the next call.
@@ -27,6 +29,7 @@ class Handshake {
  private:
   std::string request_;
   std::size_t key_at_ = 0;
+  const bool deflate_;
 };
 
 // Where a response head ends, its empty line included, or nothing yet.

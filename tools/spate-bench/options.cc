@@ -122,6 +122,8 @@ void add_echo(CLI::App& app, Options& options) {
                  options.message_frame = std::move(frame);
                  options.enveloped = true;
                });
+  app.add_flag("--deflate", options.deflate,
+               "offer permessage-deflate without contexts, compress what is sent, inflate replies");
   add_readiness(app, options, "a connection may talk once a message contains this text");
 }
 

@@ -48,6 +48,7 @@ struct Options {
   double ramp = 0;            // connections a second; 0: as fast as they are accepted
   int server_pid = 0;
   bool raw = false;
+  bool deflate = false;  // offer permessage-deflate, and compress
 
   // idle
   double pings = 100;            // a second, over all connections

@@ -85,6 +85,11 @@ std::string complete(Options& options) {
   if (options.raw && options.scenario != Scenario::fanout && options.has_dialect())
     return "--raw: looks at nothing, so it takes no --message-frame, --hello-frame, --ready-when "
            "and --app-ping";
+  if (options.deflate && (options.raw || options.has_dialect()))
+    return "--deflate: not together with --raw, --message-frame, --hello-frame, --ready-when and "
+           "--app-ping";
+  if (options.deflate && options.sizes.largest() == 0)
+    return "--deflate: an empty message is not compressed; give a --size";
   if (options.raw && !options.sizes.fixed()) return "--raw: needs one fixed --size";
   if (const std::string wrong = resolve_url(options); !wrong.empty())
     return options.url + ": " + wrong;

@@ -1,6 +1,9 @@
 #include "tools/spate-bench/reply_judge.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "codec/deflate_terms.h"
 
 namespace spate::bench {
 
@@ -23,6 +26,27 @@ class ReplyJudge::Listener {
   }
 
   void message_bytes(ConstBytes chunk) {
+    if (!talk_.reader.compressed()) return take(chunk);
+    if (!talk_.compressed) talk_.compressed = std::make_unique<std::string>();
+    talk_.compressed->append(as_text(chunk));
+  }
+
+  void message_end() {
+    if (talk_.reader.compressed()) inflate();
+    judge_.message(connection_, talk_);
+  }
+
+  void control(Opcode opcode, ConstBytes payload) {
+    if (opcode == Opcode::close) closing_ = true;
+    if (opcode != Opcode::ping) return;
+    talk_.controls.pong(payload);
+    judge_.worker_.answered_ping(connection_);
+  }
+
+  [[nodiscard]] bool closing() const { return closing_; }
+
+ private:
+  void take(ConstBytes chunk) {
     const std::size_t stamp_bytes = script_.stamp_bytes();
     if (talk_.bytes < stamp_bytes) {
       const std::size_t take = std::min(stamp_bytes - talk_.bytes, chunk.size());
@@ -42,18 +66,23 @@ class ReplyJudge::Listener {
     talk_.bytes += chunk.size();
   }
 
-  void message_end() { judge_.message(connection_, talk_); }
-
-  void control(Opcode opcode, ConstBytes payload) {
-    if (opcode == Opcode::close) closing_ = true;
-    if (opcode != Opcode::ping) return;
-    talk_.controls.pong(payload);
-    judge_.worker_.answered_ping(connection_);
+  // A reply that is longer than any message stops where it is: it has the wrong length.
+  void inflate() {
+    const std::unique_ptr<std::string> payload = std::move(talk_.compressed);
+    codec::Inflater& inflater = judge_.inflater_;
+    inflater.forget();
+    inflater.start(payload ? as_bytes(*payload) : ConstBytes{},
+                   judge_.worker_.options().sizes.largest() + 1);
+    auto status = codec::InflateStatus::more;
+    while (status == codec::InflateStatus::more) {
+      const codec::InflateResult result = inflater.next(judge_.piece_);
+      take(ConstBytes(judge_.piece_).first(result.bytes));
+      status = result.status;
+    }
+    if (status != codec::InflateStatus::done && status != codec::InflateStatus::too_big)
+      talk_.wrong_content = true;
   }
 
-  [[nodiscard]] bool closing() const { return closing_; }
-
- private:
   ReplyJudge& judge_;
   Connection& connection_;
   Talk& talk_;
@@ -67,7 +96,11 @@ ReplyJudge::ReplyJudge(Worker& worker, Script& script)
       stats_(worker.stats()),
       script_(script),
       raw_reply_bytes_(server_header_bytes(worker.options().sizes.largest()) +
-                       worker.options().sizes.largest()) {}
+                       worker.options().sizes.largest()) {
+  if (!worker.options().deflate) return;
+  SPATE_CHECK(inflater_.open(memory_, codec::kMaxWindowBits));
+  piece_.resize(kInflatePieceBytes);
+}
 
 ReplyJudge::Verdict ReplyJudge::hear(Connection& connection, Talk& talk, ConstBytes bytes,
                                      std::uint64_t now) {

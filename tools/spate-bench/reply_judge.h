@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <map>
 #include <unordered_map>
+#include <vector>
 
+#include "codec/deflate.h"
 #include "tools/spate-bench/script.h"
 #include "tools/spate-bench/talk.h"
 #include "tools/spate-bench/worker.h"
@@ -37,6 +39,7 @@ class ReplyJudge {
 
  private:
   class Listener;
+  static constexpr std::size_t kInflatePieceBytes = 16 * 1024;
   struct Missing {
     std::uint64_t due_ns;
     bool given_up;
@@ -62,6 +65,10 @@ class ReplyJudge {
   std::uint64_t run_due_ns_ = 0;
   std::uint64_t run_length_ = 0;
   std::unordered_map<std::uint32_t, std::map<std::uint64_t, Missing>> missing_;
+  // For compressed replies, each of which begins anew.
+  codec::ZlibMemory memory_;
+  codec::Inflater inflater_;
+  std::vector<std::byte> piece_;
 };
 
 }  // namespace spate::bench

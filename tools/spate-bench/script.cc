@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "codec/deflate_terms.h"
+
 namespace spate::bench {
 
 namespace {
@@ -59,17 +61,25 @@ std::uint64_t Script::exchange_backslashes(std::uint64_t stamp) {
 }
 
 Script::Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst,
-               std::vector<Envelope> envelopes)
+               std::vector<Envelope> envelopes, bool deflate)
     : sizes_(sizes),
       opcode_(opcode),
       max_burst_(max_burst),
       envelopes_(std::move(envelopes)),
       stamp_bytes_(std::min(kStampBytes, *std::ranges::min_element(sizes.distinct()))),
-      variants_(choose_variants(sizes.largest())) {
+      variants_(choose_variants(sizes.largest())),
+      compression_(deflate ? std::make_unique<Compression>() : nullptr) {
   std::uint64_t seed = 0x5eed + static_cast<std::uint64_t>(sizes.largest());
   pattern_.resize(sizes_.largest() + kVariantStep * variants_);
-  for (std::size_t i = 0; i < pattern_.size(); ++i)
-    pattern_[i] = static_cast<std::byte>(kLetters[random_masking_key(seed) % kLetters.size()]);
+  write_pattern(seed);
+  if (deflate) {
+    const std::size_t most = sizes_.largest() + sizes_.largest() / 8 + 64;
+    SPATE_CHECK(compression_->deflater.open(compression_->memory, codec::kMaxWindowBits, 1));
+    compression_->message.resize(sizes_.largest());
+    compression_->payload.resize(most);
+    scratch_.resize(max_burst_ * (kMaxHeaderBytes + most));
+    return;
+  }
   const std::size_t each = sizes_.fixed() ? variants_ + max_burst_ : variants_;
   for (std::size_t size = 0; size < sizes_.distinct().size(); ++size)
     for (std::size_t i = 0; i < each; ++i) built_.push_back(build(run_, size, i, seed));
@@ -77,6 +87,29 @@ Script::Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst,
     build_replies(each);
   else
     scratch_.resize(max_burst_ * std::ranges::max(built_, {}, &Frame::bytes).bytes);
+}
+
+void Script::write_pattern(std::uint64_t& seed) {
+  const auto letter = [&] {
+    return static_cast<std::byte>(kLetters[random_masking_key(seed) % kLetters.size()]);
+  };
+  if (compression_ == nullptr) {
+    std::ranges::generate(pattern_, letter);
+    return;
+  }
+  // Two hundred words of three to ten letters: what compresses as prose does.
+  std::vector<std::vector<std::byte>> words(200);
+  for (auto& word : words) {
+    word.resize(3 + random_masking_key(seed) % 8);
+    std::ranges::generate(word, letter);
+    word.push_back(std::byte{' '});
+  }
+  for (std::size_t at = 0; at < pattern_.size();) {
+    const auto& word = words[random_masking_key(seed) % words.size()];
+    const std::size_t bytes = std::min(word.size(), pattern_.size() - at);
+    std::copy_n(word.begin(), bytes, pattern_.begin() + static_cast<std::ptrdiff_t>(at));
+    at += bytes;
+  }
 }
 
 void Script::build_replies(std::size_t count) {
@@ -116,6 +149,16 @@ ConstBytes Script::replies(std::uint32_t id, std::uint64_t first, std::size_t co
 }
 
 Script::Whole Script::whole_frames(std::uint32_t id, std::uint64_t first, std::size_t bytes) const {
+  if (compression_ != nullptr) {
+    Whole whole{};
+    for (const std::size_t frame : compression_->frame_bytes) {
+      if (bytes - whole.bytes < frame) break;
+      whole.payload_bytes += payload_bytes(id, first + whole.messages);
+      whole.bytes += frame;
+      ++whole.messages;
+    }
+    return whole;
+  }
   if (sizes_.fixed()) {
     const std::size_t frame = built_[1].at, messages = bytes / frame;
     return {messages, messages * frame, messages * sizes_.largest()};
@@ -155,7 +198,37 @@ void Script::put_stamp(std::byte* to, std::uint64_t stamp) const {
     std::memcpy(to, &stamp, stamp_bytes_);
 }
 
+ConstBytes Script::deflated_frames(std::uint32_t id, std::uint64_t first, std::size_t count) {
+  std::size_t filled = 0;
+  compression_->frame_bytes.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t bytes = deflate_frame(scratch_.data() + filled, id, first + i);
+    compression_->frame_bytes.push_back(bytes);
+    filled += bytes;
+  }
+  return {scratch_.data(), filled};
+}
+
+std::size_t Script::deflate_frame(std::byte* to, std::uint32_t id, std::uint64_t number) {
+  constexpr std::byte kRsv1{0x40};
+  auto& [memory, deflater, message, payload, sizes] = *compression_;
+  const std::size_t size = payload_bytes(id, number);
+  std::copy_n(filler(number), size, message.begin());
+  put_stamp(message.data(), stamp(id, number));
+  deflater.forget();
+  const std::size_t bytes = deflater.compress(ConstBytes(message).first(size), payload);
+  SPATE_CHECK(bytes > 0);
+  std::uint64_t seed = std::uint64_t{id} << 32 ^ number;
+  const std::uint32_t key = random_masking_key(seed);
+  const std::size_t header = write_client_header(to, opcode_, bytes, key);
+  to[0] |= kRsv1;
+  std::copy_n(payload.begin(), bytes, to + header);
+  apply_mask({to + header, bytes}, key);
+  return header + bytes;
+}
+
 ConstBytes Script::frames(std::uint32_t id, std::uint64_t first, std::size_t count) {
+  if (compression_ != nullptr) return deflated_frames(id, first, count);
   if (sizes_.fixed()) {
     const std::size_t start = first & (variants_ - 1), frame_size = built_[1].at;
     std::byte* const run = run_.data() + start * frame_size;

@@ -14,6 +14,9 @@
 //   run_   | frame 0 | frame 1 | … | frame K-1 | frame 0' | … |     K variants, then room for one
 //   burst
 //
+// With permessage-deflate each message is compressed when it is sent, from a fresh start, so that
+// one of which the socket took a part comes out the same again; the filler is then words.
+//
 // Where a server speaks a protocol of its own, each payload goes out in an envelope. It may be JSON
 // text, so a stamp's only byte that has a meaning there, the backslash, becomes the tilde, which no
 // stamp has.
@@ -22,8 +25,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "codec/deflate.h"
 #include "core/base.h"
 #include "tools/spate-bench/frame_template.h"
 #include "tools/spate-bench/frames.h"
@@ -39,7 +44,7 @@ class Script {
 
   // `envelopes`: none, or one for each of sizes.distinct().
   Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst,
-         std::vector<Envelope> envelopes = {});
+         std::vector<Envelope> envelopes = {}, bool deflate = false);
 
   [[nodiscard]] Opcode opcode() const { return opcode_; }
   [[nodiscard]] std::size_t max_burst() const { return max_burst_; }
@@ -105,6 +110,9 @@ class Script {
   Frame build(std::vector<std::byte>& into, std::size_t size, std::uint64_t number,
               std::uint64_t& seed) const;
   void build_replies(std::size_t count);
+  void write_pattern(std::uint64_t& seed);
+  ConstBytes deflated_frames(std::uint32_t id, std::uint64_t first, std::size_t count);
+  std::size_t deflate_frame(std::byte* to, std::uint32_t id, std::uint64_t number);
   template <class Put>
   static void for_stamps(std::uint32_t id, std::uint64_t first, std::size_t count, Put put);
   void put_stamp(std::byte* to, std::uint64_t stamp) const;
@@ -123,6 +131,15 @@ class Script {
   std::size_t reply_bytes_ = 0;
   std::vector<std::byte> reply_run_;  // as run_, what a server would send
   std::vector<std::byte> scratch_;    // mixed sizes are put together here
+
+  // With permessage-deflate.
+  struct Compression {
+    codec::ZlibMemory memory;
+    codec::Deflater deflater;
+    std::vector<std::byte> message, payload;
+    std::vector<std::size_t> frame_bytes;  // of the last call of frames()
+  };
+  const std::unique_ptr<Compression> compression_;  // null: without
 };
 
 }  // namespace spate::bench

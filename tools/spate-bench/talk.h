@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "tools/spate-bench/control_queue.h"
 #include "tools/spate-bench/due_times.h"
@@ -31,6 +33,7 @@ struct Talk {
   std::uint32_t open_index = kSilent;  // in the player's list of those that may talk
   bool wrong_type = false;
   bool wrong_content = false;
+  std::unique_ptr<std::string> compressed;  // what has come of a compressed message
 
   // Of what one connection may have outstanding; beyond, nothing more is sent.
   static constexpr std::uint64_t kMostOutstanding = 1 << 16;

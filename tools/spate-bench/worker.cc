@@ -42,7 +42,7 @@ Worker::Worker(const Options& options, Shared& shared, std::uint32_t number, int
       number_(number),
       most_dialing_(std::clamp<std::uint64_t>(kMostDialing / options.procs, 8, 64)),
       timeout_ns_(static_cast<std::uint64_t>(options.timeout * 1e9)),
-      handshake_(options.host, options.path, options.headers),
+      handshake_(options.host, options.path, options.headers, options.deflate),
       loop_(ev_loop_new(unsigned{EVBACKEND_EPOLL} | unsigned{EVFLAG_NOENV})),
       alarm_fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       buffer_(kBufferBytes) {
