@@ -174,6 +174,26 @@ TEST(Inflater, TheLimitHoldsToTheByte) {
   EXPECT_EQ(inflate("\x00"s, 0).status, InflateStatus::done);
 }
 
+// Wherever a piece ends, also in the middle of what the last bytes of the payload stand for.
+TEST(Inflater, PiecesMayEndAnywhere) {
+  ZlibMemory memory;
+  Deflater deflater;
+  Inflater inflater;
+  ASSERT_TRUE(deflater.open(memory, 15, 9) && inflater.open(memory, 15));
+  for (std::size_t bytes = 1; bytes < 20'000; bytes += bytes < 400 ? 3 : 777)
+    for (const std::string& message : {words(bytes), std::string(bytes, 'x'),
+                                       std::string(bytes, 'x') + words(bytes) + words(bytes)}) {
+      deflater.forget();
+      const std::string payload = compress(deflater, message);
+      for (std::size_t piece = 1; piece <= message.size(); piece += 1 + piece / 4) {
+        inflater.forget();
+        const Inflated inflated = inflate_with(inflater, payload, 1 << 20, piece);
+        ASSERT_EQ(inflated.status, InflateStatus::done) << bytes << " in pieces of " << piece;
+        ASSERT_EQ(inflated.message, message);
+      }
+    }
+}
+
 // A thousand to one, stopped where the limit is: the memory is that of any message.
 TEST(Inflater, ABombIsStoppedAtTheLimit) {
   ZlibMemory memory;
