@@ -1,6 +1,7 @@
 // RFC 6455 against the real binary over real sockets.
-//   conformance [--list | --groups] [REGEX]
-// Over TLS with SPATE_CONFORMANCE_TRANSPORT=tls.
+//   conformance [--list | --groups | --deflate-offered] [REGEX]
+// Over TLS with SPATE_CONFORMANCE_TRANSPORT=tls. With --deflate-offered the servers have --deflate
+// and every client offers permessage-deflate: what it sends plain must be served the same.
 // Starts a server for each set of flags that the chosen rows need, prints a line a row and a
 // closing count, exits 1 when a row failed. Rows keep their numbers whatever REGEX chooses.
 #include <cstdio>
@@ -35,6 +36,8 @@ Table full_table() {
   add_disconnect_rows(table);
   add_handshake_rows(table);
   add_negotiation_rows(table);
+  add_deflate_offer_rows(table);
+  add_deflate_rows(table);
   return table;
 }
 
@@ -42,9 +45,20 @@ std::string group_of(const Row& row) {
   return row.name.substr(0, row.name.find('/'));
 }
 
+// The plain handshake, with an offer; others are the business of their rows.
+Case with_offer(Case out) {
+  if (out.handshake.request != upgrade_request("{host}")) return out;
+  out.handshake.request =
+      upgrade_request("{host}", "/echo",
+                      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+  out.handshake.extensions =
+      "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+  return out;
+}
+
 class Suite {
  public:
-  explicit Suite(bool tls) : tls_(tls) {}
+  Suite(bool tls, bool deflate_offered) : tls_(tls), deflate_offered_(deflate_offered) {}
 
   // Returns the exit status.
   int run(const Table& table, const std::regex& chosen) {
@@ -52,7 +66,7 @@ class Suite {
     std::size_t number = 0;
     for (const Row& row : table.rows()) {
       ++number;
-      if (!std::regex_search(row.name, chosen)) continue;
+      if (!std::regex_search(row.name, chosen) || (deflate_offered_ && row.plain_only)) continue;
       if (group_of(row) != group) {
         judge_survivors(group);
         group = group_of(row);
@@ -80,7 +94,8 @@ class Suite {
   Verdict play_row(const Row& row) {
     ServerProcess* server = server_of(*row.profile);
     if (server == nullptr) return {false, "     the server does not start: " + why_ + "\n"};
-    Verdict verdict = play(row.make(), server->endpoint(), within(kRowTime));
+    Verdict verdict = play(deflate_offered_ ? with_offer(row.make()) : row.make(),
+                           server->endpoint(), within(kRowTime));
     if (!server->running()) {
       verdict.passed = false;
       verdict.report += "     the server has gone: " + describe(server->wait_exit(Clock::now())) +
@@ -94,8 +109,10 @@ class Suite {
   // started anew for the next, so that a crash fails its own row only.
   ServerProcess* server_of(const Profile& profile) {
     auto& server = servers_[profile.name];
-    if (server == nullptr)
-      server = ServerProcess::start({.flags = profile.flags, .tls = tls_}, &why_);
+    if (server != nullptr) return server.get();
+    Launch launch{.flags = profile.flags, .tls = tls_};
+    if (deflate_offered_) launch.environment.emplace_back("SPATE_DEFLATE", "true");
+    server = ServerProcess::start(launch, &why_);
     return server.get();
   }
 
@@ -122,6 +139,7 @@ class Suite {
   }
 
   const bool tls_;
+  const bool deflate_offered_;
   Deadline start_ = Clock::now();
   std::map<std::string_view, std::unique_ptr<ServerProcess>> servers_;
   std::string why_;
@@ -167,9 +185,9 @@ int main(int argc, char** argv) {
   if (mode == "--groups") return list_groups(table), 0;
   const std::regex chosen(pattern);
   if (mode == "--list") return list(table, chosen), 0;
-  if (!mode.empty()) {
-    std::fprintf(stderr, "usage: conformance [--list | --groups] [REGEX]\n");
+  if (!mode.empty() && mode != "--deflate-offered") {
+    std::fprintf(stderr, "usage: conformance [--list | --groups | --deflate-offered] [REGEX]\n");
     return 2;
   }
-  return Suite(over == "tls").run(table, chosen);
+  return Suite(over == "tls", mode == "--deflate-offered").run(table, chosen);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tests/conformance/deflate.h"
+
 namespace spate::tests {
 namespace {
 
@@ -39,7 +41,10 @@ std::string describe(RawClient::End end) {
 }
 
 std::string describe(const Message& message) {
-  return (message.opcode == kText ? "text of " : "binary of ") +
+  return std::string(!message.compressed   ? ""
+                     : *message.compressed ? "compressed "
+                                           : "plain ") +
+         (message.opcode == kText ? "text of " : "binary of ") +
          std::to_string(message.payload.size()) + " bytes [" + hex(message.payload, 16) + "]";
 }
 
@@ -111,7 +116,15 @@ class Exchange {
 
   // §4.2.2: neither subprotocol nor extension without the client's offer.
   std::string unasked(const ResponseHead& head) {
-    if (head.count("sec-websocket-extensions") != 0) return "an extension was chosen";
+    const std::string& demanded = case_.handshake.extensions;
+    const std::string chosen = head.value("sec-websocket-extensions");
+    if (demanded.empty() && head.count("sec-websocket-extensions") != 0)
+      return "an extension was chosen: " + chosen;
+    if (chosen != demanded) return "demanded: extension " + demanded + "; got: " + chosen;
+    if (!chosen.empty()) {
+      reader_.allow_rsv1();
+      inflation_.emplace(chosen);
+    }
     if (!case_.handshake.check && head.count("sec-websocket-protocol") != 0) {
       return "a subprotocol was chosen";
     }
@@ -217,7 +230,8 @@ class Exchange {
     }
     for (std::size_t i = 0; i < std::min(messages_.size(), expected.size()); ++i) {
       if (messages_[i].opcode == expected[i].opcode &&
-          messages_[i].payload == expected[i].payload) {
+          messages_[i].payload == expected[i].payload &&
+          expected[i].compressed.value_or(*messages_[i].compressed) == messages_[i].compressed) {
         continue;
       }
       return find("reply " + std::to_string(i) + ": demanded: " + tests::describe(expected[i]) +
@@ -276,7 +290,12 @@ class Exchange {
         break;
       default:
         if (!frame.fin || frame.opcode == kContinuation) fragmented_ = true;
-        messages_.push_back({frame.opcode, std::move(frame.payload)});
+        if (frame.rsv1) {
+          auto inflated = inflation_->inflate(frame.payload);
+          if (!inflated) find("a reply does not inflate: [" + hex(frame.payload, 32) + "]");
+          frame.payload = std::move(inflated).value_or("");
+        }
+        messages_.push_back({frame.opcode, std::move(frame.payload), frame.rsv1});
     }
   }
 
@@ -285,6 +304,7 @@ class Exchange {
   std::string host_;
   Deadline deadline_;
   FrameReader reader_;
+  std::optional<Inflation> inflation_;  // where permessage-deflate was negotiated
   std::vector<Message> messages_;
   std::vector<std::string> pongs_;
   bool closed_ = false;

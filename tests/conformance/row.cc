@@ -20,6 +20,10 @@ const Profile kOrigins{
     "origins", quiet({"--allowed-origins", "https://app.example.com,https://*.example.org"})};
 const Profile kProtocols{"subprotocols", quiet({"--subprotocols", "chat.v2,chat.v1"})};
 
+const Profile kDeflate{"deflate", quiet({"--deflate", "--deflate-min-bytes", "32"})};
+const Profile kTakeover{"context takeover", quiet({"--deflate", "--deflate-min-bytes", "32",
+                                                   "--deflate-context-takeover"})};
+
 Step send(std::string bytes, std::size_t chop_bytes) {
   return {Step::Kind::send, std::move(bytes), chop_bytes};
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,8 @@ extern const Profile kSmallLimit;  // --max-message-bytes 100
 extern const Profile kLargeLimit;  // --max-message-bytes 16 MiB
 extern const Profile kOrigins;     // --allowed-origins
 extern const Profile kProtocols;   // --subprotocols
+extern const Profile kDeflate;     // --deflate
+extern const Profile kTakeover;    // and --deflate-context-takeover
 
 struct Step {
   enum class Kind { send, await_pong, await_messages, half_close, reset };
@@ -46,6 +49,7 @@ Step reset();
 struct Message {
   std::uint8_t opcode = kText;
   std::string payload = {};
+  std::optional<bool> compressed = {};  // where it matters whether a reply is
 };
 
 Message text(std::string payload);
@@ -91,6 +95,8 @@ struct Handshake {
   // More that the head must satisfy: what it lacks, or "". For a 101 the absence of a subprotocol
   // and of extensions is checked unless this is given.
   std::function<std::string(const ResponseHead&)> check = {};
+  // What Sec-WebSocket-Extensions of a 101 must say; nothing: it must not be there.
+  std::string extensions = {};
 };
 
 struct Case {
@@ -104,13 +110,14 @@ struct Row {
   std::string clause;  // "RFC 6455 §5.2"
   const Profile* profile;
   std::function<Case()> make;  // called when the row runs: a case may weigh 16 MiB
+  bool plain_only = false;     // has another outcome where permessage-deflate was negotiated
 };
 
 class Table {
  public:
-  void add(std::string name, std::string clause, std::function<Case()> make,
+  Row& add(std::string name, std::string clause, std::function<Case()> make,
            const Profile& profile = kStandard) {
-    rows_.push_back({std::move(name), std::move(clause), &profile, std::move(make)});
+    return rows_.emplace_back(std::move(name), std::move(clause), &profile, std::move(make));
   }
   const std::vector<Row>& rows() const { return rows_; }
 
@@ -132,6 +139,8 @@ void add_large_rows(Table& table);
 void add_disconnect_rows(Table& table);
 void add_handshake_rows(Table& table);
 void add_negotiation_rows(Table& table);
+void add_deflate_offer_rows(Table& table);
+void add_deflate_rows(Table& table);
 
 // Contents that a displaced, lost or doubled byte changes. `text_of` is valid UTF-8 of one- to
 // four-byte characters, exactly `bytes` long.

@@ -163,8 +163,13 @@ std::optional<ServerFrame> FrameReader::next() {
   if (rest.size() < 2) return std::nullopt;
   const auto first = static_cast<unsigned char>(rest[0]);
   const auto second = static_cast<unsigned char>(rest[1]);
-  ServerFrame frame{.fin = (first & 0x80) != 0, .opcode = static_cast<std::uint8_t>(first & 0x0f)};
-  if ((first & 0x70) != 0) return fail("reserved bits set (§5.2)"), std::nullopt;
+  ServerFrame frame{.fin = (first & 0x80) != 0,
+                    .rsv1 = (first & 0x40) != 0,
+                    .opcode = static_cast<std::uint8_t>(first & 0x0f)};
+  const bool may_be_compressed =
+      rsv1_allowed_ && (frame.opcode == kText || frame.opcode == kBinary);
+  if ((first & (may_be_compressed ? 0x30 : 0x70)) != 0)
+    return fail("reserved bits set (§5.2)"), std::nullopt;
   if ((frame.opcode & 0x7) > 2) return fail("reserved opcode (§5.2)"), std::nullopt;
   if ((second & 0x80) != 0) return fail("server frame is masked (§5.1)"), std::nullopt;
   std::uint64_t length = second;

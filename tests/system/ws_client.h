@@ -55,6 +55,7 @@ std::string fragment(std::uint8_t opcode, std::string payload, bool fin);
 
 struct ServerFrame {
   bool fin = true;
+  bool rsv1 = false;
   std::uint8_t opcode = 0;
   std::string payload = {};
 
@@ -68,6 +69,8 @@ struct ServerFrame {
 class FrameReader {
  public:
   void feed(std::string_view bytes);
+  // permessage-deflate was negotiated: RSV1 marks the first frame of a message (RFC 7692 §6).
+  void allow_rsv1() { rsv1_allowed_ = true; }
   std::optional<ServerFrame> next();
   const std::string& violation() const { return violation_; }
   // Bytes of a frame that has not wholly arrived.
@@ -80,6 +83,7 @@ class FrameReader {
   std::string buffer_;
   std::size_t at_ = 0;
   bool closed_ = false;
+  bool rsv1_allowed_ = false;
   std::string violation_;
 };
 
