@@ -41,6 +41,11 @@ class Judge(unittest.TestCase):
         worse, _ = gate.judge({"echo": path(1000)}, {})
         self.assertEqual(len(worse), 1)
 
+    def test_a_kernel_that_the_cpu_lacks_is_no_loss(self):
+        worse, better = gate.judge({"unmask/avx2/20": path(10), "unmask/scalar/20": path(20)},
+                                   {"unmask/scalar/20": path(20)})
+        self.assertEqual((worse, len(better)), ([], 1))
+
     def test_what_was_printed_and_callgrinds_totals_come_together(self):
         profile = ("desc: Trigger: Client Request: a/1\nevents: Ir\nfn=x\n1 2\ntotals: 640\n"
                    "desc: Trigger: Client Request: b\nevents: Ir\ntotals: 32\n")
