@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -241,5 +243,18 @@ std::int64_t monotonic_ns() {
   return clock_ns(CLOCK_MONOTONIC);
 }
 std::int64_t wall_seconds() { return ::time(nullptr); }
+std::int64_t wall_ms() {
+  return clock_ns(CLOCK_REALTIME) / 1'000'000;
+}
+
+// A request of up to 256 bytes is never cut short once the generator is ready, and it was before
+// any of us began.
+void random(Bytes to) {
+  while (!to.empty()) {
+    const ssize_t got = ::getrandom(to.data(), std::min<std::size_t>(to.size(), 256), 0);
+    SPATE_CHECK(got > 0 || errno == EINTR);
+    if (got > 0) to = to.subspan(static_cast<std::size_t>(got));
+  }
+}
 
 }  // namespace spate::core::sys

@@ -85,5 +85,9 @@ void unmap(std::byte* at, std::size_t bytes);
 // Clocks.
 std::int64_t monotonic_ns();  // for deadlines
 std::int64_t wall_seconds();  // since 1970, for what people and other machines read
+std::int64_t wall_ms();
+
+// The kernel's generator: for ids that must not be guessed.
+void random(Bytes to);
 
 }  // namespace spate::core::sys

@@ -58,6 +58,8 @@ extern decltype(sys::map_shared) map_shared;
 extern decltype(sys::map_anonymous) map_anonymous;
 extern decltype(sys::unmap) unmap;
 extern decltype(sys::monotonic_ns) monotonic_ns;
+extern decltype(sys::random) random;
+extern decltype(sys::wall_ms) wall_ms;
 
 }  // namespace spate::core::real_sys
 
@@ -315,6 +317,13 @@ void unmap(std::byte* at, std::size_t bytes) {
 std::int64_t monotonic_ns() {
   (void)sys_faults().before(Call::monotonic_ns);
   return real_sys::monotonic_ns() + sys_faults().clock_offset_ns();
+}
+
+std::int64_t wall_ms() {
+  return real_sys::wall_ms();
+}
+void random(Bytes to) {
+  real_sys::random(to);
 }
 
 }  // namespace spate::core::sys
