@@ -1,0 +1,93 @@
+#include "handlers/hub/user_table.h"
+
+#include <utility>
+#include <vector>
+
+namespace spate::handlers::hub {
+
+struct UserTable::User {
+  std::uint64_t hash = 0;
+  std::string name;
+  std::uint32_t connections = 0;
+  enum class State : std::uint8_t { online, lingering, offline } state = State::online;
+  std::int64_t since_ms = 0;
+  std::int64_t grace_ends_ms = 0;
+  std::string last_client;  // while lingering
+  User* older = nullptr;    // among the lingering or the offline
+  User* newer = nullptr;
+};
+
+UserTable::~UserTable() {
+  users_.for_each([](User& user) { delete &user; });
+}
+
+UserTable::User* UserTable::find(std::string_view user) const {
+  return users_.find(core::siphash64(key_, user), [&](const User& each) { return each.name == user; });
+}
+
+void UserTable::connected(std::string_view name, std::string_view client, std::int64_t wall_ms) {
+  if (name.empty()) return;
+  User* user = find(name);
+  const bool comes = user == nullptr || user->state == User::State::offline;
+  if (user == nullptr) {
+    user = new User{};
+    user->hash = core::siphash64(key_, name);
+    user->name = name;
+    users_.insert(user->hash, user);
+  } else if (user->state == User::State::lingering) {
+    lingering_.remove(*user);
+    user->last_client = {};
+  } else if (user->state == User::State::offline) {
+    offline_.remove(*user);
+    --offline_count_;
+  }
+  user->state = User::State::online;
+  ++user->connections;
+  if (!comes) return;
+  user->since_ms = wall_ms;
+  on_status_(name, client, true);
+}
+
+void UserTable::gone(std::string_view name, std::string_view client, std::int64_t now_ms,
+                     std::int64_t wall_ms) {
+  User* const user = name.empty() ? nullptr : find(name);
+  if (user == nullptr || user->connections == 0 || --user->connections > 0) return;
+  user->last_client = client;
+  user->state = User::State::lingering;
+  user->grace_ends_ms = now_ms + grace_ms_;
+  lingering_.push_newest(*user);
+  if (grace_ms_ <= 0) go_offline(*user, wall_ms);
+}
+
+void UserTable::advance(std::int64_t now_ms, std::int64_t wall_ms) {
+  while (User* const user = lingering_.oldest()) {
+    if (user->grace_ends_ms > now_ms) break;
+    go_offline(*user, wall_ms);
+  }
+}
+
+void UserTable::go_offline(User& user, std::int64_t wall_ms) {
+  lingering_.remove(user);
+  offline_.push_newest(user);
+  user.state = User::State::offline;
+  user.since_ms = wall_ms;
+  const std::string client = std::exchange(user.last_client, {});
+  const std::string name = user.name;
+  if (++offline_count_ > kMaxOffline) forget(*offline_.oldest());
+  on_status_(name, client, false);
+}
+
+void UserTable::forget(User& user) {
+  offline_.remove(user);
+  --offline_count_;
+  users_.erase(user.hash, &user);
+  delete &user;
+}
+
+UserStatus UserTable::status(std::string_view name) const {
+  const User* const user = find(name);
+  if (user == nullptr) return {};
+  return {user->state != User::State::offline, user->connections, user->since_ms};
+}
+
+}  // namespace spate::handlers::hub
