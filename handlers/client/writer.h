@@ -1,11 +1,13 @@
 // Replies and pushes as bytes. One writer an encoding serves everybody: it keeps nothing.
 //
 // Each call appends one message to `out`, framed: JSON behind a newline when `out` is not empty,
-// Protobuf behind its length. What `out` then holds may be sent in one WebSocket message. Payloads
-// that are not JSON are the caller's to keep from JSON clients; what is not empty is written as it
-// is.
+// Protobuf behind its length. What `out` then holds may be sent in one WebSocket message. What is
+// zero or empty is left out, but for what clients count on; a payload that is not empty is written
+// as it is. One that is not JSON, or not on one line, is the caller's to keep from JSON clients.
+// Text is UTF-8. Allocates only where `out` must grow.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
