@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 
 namespace spate::core {
@@ -22,13 +24,14 @@ const sockaddr_in6& v6(const Address& address) {
   return reinterpret_cast<const sockaddr_in6&>(address.storage);
 }
 
+constexpr std::string_view kUnix = "unix:";
+
 bool digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // Schemes and URLs that people try; empty when the text is neither.
 std::string refuse_scheme(std::string_view text) {
-  if (text.starts_with("unix:")) return "Unix sockets are not supported yet; write HOST:PORT";
   if (text.starts_with("tls:"))
     return "TLS is for the listeners of clients (--listen); write HOST:PORT";
   if (text.find("://") != std::string_view::npos)
@@ -69,6 +72,26 @@ Result<Address> parse_v4(std::string_view host, std::uint16_t port) {
   return address;
 }
 
+Result<Address> parse_unix(std::string_view path) {
+  Address address;
+  auto& un = reinterpret_cast<sockaddr_un&>(address.storage);
+  // Relative ones would depend on where the server was started from; '@' names without a file have
+  // no mode that says who may connect.
+  if (!path.starts_with('/') || path.ends_with('/'))
+    return Failure{"not the absolute path of a file; write one such as unix:/run/spate/spate.sock"};
+  if (path.size() >= sizeof un.sun_path)
+    return Failure{"a path of over " + std::to_string(sizeof un.sun_path - 1) +
+                   " bytes, more than a socket's may have; choose a shorter one"};
+  // Each would be another name for a path without it, and clashes would not be seen.
+  if (path.find("//") != std::string_view::npos || path.find("/./") != std::string_view::npos ||
+      path.find("/../") != std::string_view::npos)
+    return Failure{"a path with //, /./ or /../ in it; write it without"};
+  un.sun_family = AF_UNIX;
+  std::memcpy(un.sun_path, path.data(), path.size());
+  address.bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return address;
+}
+
 Result<std::uint16_t> parse_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -94,11 +117,17 @@ bool Address::any() const {
   return storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6(*this).sin6_addr);
 }
 
+const char* Address::path() const {
+  const bool named = unix_domain() && bytes > offsetof(sockaddr_un, sun_path);
+  return named ? reinterpret_cast<const sockaddr_un&>(storage).sun_path : "";
+}
+
 Result<Address> parse_address(std::string_view text) {
   if (text.empty()) return Failure{"empty; write HOST:PORT, such as 127.0.0.1:8000"};
   // A NUL would end the text early in inet_pton, and the rest would be ignored.
   if (text.find('\0') != std::string_view::npos)
     return Failure{"not an address; write HOST:PORT, such as 127.0.0.1:8000"};
+  if (text.starts_with(kUnix)) return parse_unix(text.substr(kUnix.size()));
   if (std::string refusal = refuse_scheme(text); !refusal.empty()) return Failure{refusal};
 
   const std::size_t colon = text.rfind(':');
@@ -141,6 +170,7 @@ std::string format_endpoint(const Endpoint& endpoint) {
 
 std::string format_address(const Address& address) {
   if (address.dual_stack) return ":" + std::to_string(address.port());
+  if (address.unix_domain()) return std::string(kUnix) + address.path();
   return format_address(address.get(), address.bytes);
 }
 
@@ -165,6 +195,8 @@ std::string format_address(const sockaddr* address, socklen_t bytes) {
 }
 
 bool overlaps(const Address& one, const Address& other) {
+  if (one.unix_domain() || other.unix_domain())
+    return one.unix_domain() && other.unix_domain() && std::strcmp(one.path(), other.path()) == 0;
   if (one.port() != other.port() || one.port() == 0) return false;
   if (one.dual_stack || other.dual_stack) {
     // A dual-stack wildcard holds the port in both families.

@@ -1,5 +1,6 @@
-// Where a listener binds, as people write it: "127.0.0.1:8000", "[::1]:8000", ":8000". Numbers
-// only: a name would need a resolver, whose answer may change between the check and the bind.
+// Where a listener binds, as people write it: "127.0.0.1:8000", "[::1]:8000", ":8000",
+// "unix:/run/spate/clients.sock". Numbers only: a name would need a resolver, whose answer may
+// change between the check and the bind.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,18 +24,22 @@ struct Address {
   std::uint16_t port() const;  // host byte order; 0 lets the kernel choose
   void set_port(std::uint16_t port);
   bool any() const;  // 0.0.0.0 or [::]
+  bool unix_domain() const { return storage.ss_family == AF_UNIX; }
+  // Of a Unix-domain address, ended by a zero byte; empty for a peer that did not bind.
+  const char* path() const;
 };
 
-// The error says what is wrong and what to write instead. "unix:" is kept for a later transport
-// and refused by name; "tls:" belongs to an Endpoint.
+// The error says what is wrong and what to write instead. A Unix-domain socket has an absolute path
+// of at most 107 bytes; "tls:" belongs to an Endpoint.
 Result<Address> parse_address(std::string_view text);
 
 // The inverse: parse(format(a)) is a. Also for peers: an IPv4 peer of a dual-stack socket
-// (::ffff:192.0.2.1) prints as plain IPv4.
+// (::ffff:192.0.2.1) prints as plain IPv4, a Unix-domain one without a path as "unix:".
 std::string format_address(const Address& address);
 std::string format_address(const sockaddr* address, socklen_t bytes);
 
-// Where clients connect, and what they speak there: "127.0.0.1:8000", "tls:0.0.0.0:8443".
+// Where clients connect, and what they speak there: "127.0.0.1:8000", "tls:0.0.0.0:8443",
+// "tls:unix:/run/spate/clients.sock".
 struct Endpoint {
   Address address;
   bool tls = false;
@@ -43,7 +48,7 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 std::string format_endpoint(const Endpoint& endpoint);
 
 // Whether two listeners cannot have both: the same port and family, and the same host or either of
-// them the wildcard. Port 0 never clashes.
+// them the wildcard; or the same path. Port 0 never clashes.
 bool overlaps(const Address& one, const Address& other);
 
 }  // namespace spate::core

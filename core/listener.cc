@@ -32,7 +32,7 @@ Listener::Listener(Reactor& reactor, ConnectionTable& table, Transport& transpor
       wake_([this] {
         resting_ = false;
         if (started_) reserve_.keep();
-        if (started_) (void)reactor_.modify(fd_, EPOLLIN, {sink_, 0, 0});
+        if (started_ && poll() < 0) rest();
       }) {}
 
 Listener::~Listener() {
@@ -42,21 +42,33 @@ Listener::~Listener() {
 int Listener::start() {
   if (started_) return 0;
   reserve_.keep();
-  const int result = reactor_.add(fd_, EPOLLIN, {sink_, 0, 0});
+  const int result = poll();
   started_ = result == 0;
   return result;
 }
 
+int Listener::poll() {
+  return reactor_.add(fd_, options_.shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, {sink_, 0, 0});
+}
+
 void Listener::stop() {
   // The socket lives on in other processes, so closing would not remove it from our epoll set.
-  if (started_) (void)reactor_.remove(fd_);
+  if (started_ && !resting_) (void)reactor_.remove(fd_);
   started_ = resting_ = false;
   reactor_.precise().cancel(wake_);
 }
 
+void Listener::look_again() {
+  if (!options_.shared || !started_ || resting_) return;
+  (void)reactor_.remove(fd_);
+  if (poll() < 0) rest();
+}
+
 void Listener::on_event(std::uint32_t, std::uint32_t, std::uint32_t) {
-  for (int i = 0; i < kMaxAcceptsPerTurn && started_ && !resting_; ++i)
-    if (!accept_one()) return;
+  const int most = options_.shared ? kMaxSharedAcceptsPerTurn : kMaxAcceptsPerTurn;
+  int taken = 0;
+  while (taken < most && started_ && !resting_ && accept_one()) ++taken;
+  if (taken > 0) look_again();
 }
 
 // False when there is nothing more to accept now.
@@ -98,8 +110,8 @@ bool Listener::handed_over() {
 }
 
 void Listener::admit(int fd) {
-  (void)sys::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options_.user_timeout_ms > 0)
+  if (options_.tcp) (void)sys::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options_.tcp && options_.user_timeout_ms > 0)
     (void)sys::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options_.user_timeout_ms);
   if (options_.sndbuf > 0) (void)sys::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, options_.sndbuf);
   if (options_.rcvbuf > 0) (void)sys::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, options_.rcvbuf);
@@ -136,8 +148,9 @@ bool Listener::refuse_for_descriptors() {
 }
 
 void Listener::rest() {
+  // Removed and not left without interest: EPOLLEXCLUSIVE cannot be modified.
+  if (!resting_) (void)reactor_.remove(fd_);
   resting_ = true;
-  (void)reactor_.modify(fd_, 0, {sink_, 0, 0});
   reactor_.precise().arm(wake_, sys::monotonic_ns() + kRestNs);
 }
 

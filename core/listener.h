@@ -3,6 +3,11 @@
 // A connection that cannot be served is refused, never left to spin the loop: over a limit it is
 // handed to the `refuse` protocol, which can say why; out of descriptors it is accepted into a
 // reserve and closed; where even that fails the listener rests for kRest.
+//
+// A socket of one worker is polled by it alone; a shared one by all, each with EPOLLEXCLUSIVE, so
+// that a connection wakes one of those that sleep. The kernel would always wake the one that began
+// to poll first, and connections that come one by one would all be its: who has accepted goes to
+// the end of the line, by polling anew.
 #pragma once
 
 #include <atomic>
@@ -35,6 +40,8 @@ class Reserve {
 class Listener final : public EventSink {
  public:
   static constexpr int kMaxAcceptsPerTurn = 64;
+  // Of a shared socket: those that come at once are for all who poll it.
+  static constexpr int kMaxSharedAcceptsPerTurn = 8;
   static constexpr std::int64_t kRestNs = 100'000'000;
 
   struct Options {
@@ -47,6 +54,10 @@ class Listener final : public EventSink {
     bool over_limits = false;
     // Counts what is accepted, for whoever watches from outside.
     std::atomic<std::uint64_t>* accepts = nullptr;
+    // Other processes poll the same socket.
+    bool shared = false;
+    // The sockets are TCP's, and take its options.
+    bool tcp = true;
     // Set on each accepted socket; 0 leaves the kernel's default.
     int sndbuf = 0;
     int rcvbuf = 0;
@@ -68,12 +79,16 @@ class Listener final : public EventSink {
   // Stops accepting; the socket goes on to queue connections for whoever else polls it.
   void stop();
   bool started() const { return started_; }
+  // Polls a shared socket anew, and so sees what waits there though another process was woken for
+  // it, and has died or stands still.
+  void look_again();
 
   void on_event(std::uint32_t index, std::uint32_t generation, std::uint32_t events) override;
 
   const ListenerMetrics& counters() const { return *metrics_; }
 
  private:
+  int poll();
   bool accept_one();
   void admit(int fd);
   bool handed_over();

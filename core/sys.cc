@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -45,6 +46,9 @@ int bind(int fd, const sockaddr* address, socklen_t bytes) {
 }
 int listen(int fd, int backlog) {
   return result(::listen(fd, backlog));
+}
+int connect(int fd, const sockaddr* address, socklen_t bytes) {
+  return result(::connect(fd, address, bytes));
 }
 int accept(int fd, sockaddr_storage* peer, socklen_t* bytes) {
   return result(
@@ -192,6 +196,18 @@ int create_file(const char* path, bool exclusive) {
 int unlink(const char* path) {
   return result(::unlink(path));
 }
+int lock_file(int fd) {
+  return result(::flock(fd, LOCK_EX | LOCK_NB));
+}
+unsigned set_umask(unsigned mask) {
+  return ::umask(mask);
+}
+int file_identity(const char* path, FileIdentity* out) {
+  struct stat file {};
+  if (::lstat(path, &file) < 0) return -errno;
+  *out = {.type = file.st_mode & S_IFMT, .device = file.st_dev, .inode = file.st_ino};
+  return 0;
+}
 
 int signal_fd(std::initializer_list<int> signals) {
   sigset_t set;
@@ -242,9 +258,15 @@ void unmap(std::byte* at, std::size_t bytes) {
 std::int64_t monotonic_ns() {
   return clock_ns(CLOCK_MONOTONIC);
 }
-std::int64_t wall_seconds() { return ::time(nullptr); }
+std::int64_t wall_seconds() {
+  return ::time(nullptr);
+}
 std::int64_t wall_ms() {
   return clock_ns(CLOCK_REALTIME) / 1'000'000;
+}
+void sleep(std::int64_t ns) {
+  const timespec time{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+  ::nanosleep(&time, nullptr);
 }
 
 // A request of up to 256 bytes is never cut short once the generator is ready, and it was before

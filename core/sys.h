@@ -17,12 +17,25 @@
 
 #include "core/base.h"
 
+namespace spate::core {
+
+// Which file something is.
+struct FileIdentity {
+  std::uint32_t type = 0;  // S_IFREG, S_IFSOCK …
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+}  // namespace spate::core
+
 namespace spate::core::sys {
 
 // Sockets. recv/send never raise SIGPIPE and never block (their sockets are non-blocking).
 int socket(int family, int type, int protocol);
 int bind(int fd, const sockaddr* address, socklen_t bytes);
 int listen(int fd, int backlog);
+int connect(int fd, const sockaddr* address, socklen_t bytes);
 int accept(int fd, sockaddr_storage* peer, socklen_t* bytes);  // non-blocking, close-on-exec
 ssize_t recv(int fd, std::byte* to, std::size_t bytes);
 ssize_t send(int fd, const std::byte* from, std::size_t bytes);
@@ -66,6 +79,11 @@ int become_user(const char* name);        // user and groups; -ENOENT: no such u
 int poll_readable(int fd);                // 1 readable now, 0 not, or a negative errno
 int create_file(const char* path, bool exclusive);
 int unlink(const char* path);
+int lock_file(int fd);              // alone, until `fd` is closed; -EAGAIN: another process has it
+unsigned set_umask(unsigned mask);  // the one before
+
+// Of the path itself: a link at its end is not followed. 0 or a negative errno.
+int file_identity(const char* path, FileIdentity* out);
 
 // Signals: blocks those given, and a descriptor that they are read from. read_signal: the next
 // one's number, or a negative errno.
@@ -86,6 +104,7 @@ void unmap(std::byte* at, std::size_t bytes);
 std::int64_t monotonic_ns();  // for deadlines
 std::int64_t wall_seconds();  // since 1970, for what people and other machines read
 std::int64_t wall_ms();
+void sleep(std::int64_t ns);  // at the start only
 
 // The kernel's generator: for ids that must not be guessed.
 void random(Bytes to);

@@ -1,6 +1,6 @@
-// What carries a connection's bytes: plain TCP, TLS over another transport, or the in-memory pipe
-// that tests use. One object serves all connections of its kind; what differs per connection is the
-// Link.
+// What carries a connection's bytes: a plain socket, TLS over another transport, or the in-memory
+// pipe that tests use. One object serves all connections of its kind; what differs per connection
+// is the Link.
 #pragma once
 
 #include <sys/types.h>
@@ -33,8 +33,8 @@ class Transport {
   // A transport over another one may have to read before it can write, and may hold bytes of which
   // the descriptor tells nothing. Only such a one is asked the two questions below.
   bool layered() const { return layered_; }
-  // The events (EPOLLIN, EPOLLOUT) to wait for when `wanted` are. When EPOLLOUT comes and nothing is
-  // queued, send() is called without pieces.
+  // The events (EPOLLIN, EPOLLOUT) to wait for when `wanted` are. When EPOLLOUT comes and nothing
+  // is queued, send() is called without pieces.
   virtual std::uint32_t interest(const Link&, std::uint32_t wanted) const { return wanted; }
   // recv() has something to say although the descriptor is not readable.
   virtual bool holds_input(const Link&) const { return false; }
@@ -47,7 +47,7 @@ class Transport {
   const bool layered_;
 };
 
-// A non-blocking TCP socket in Link::fd.
+// A non-blocking stream socket in Link::fd: TCP, or Unix-domain.
 class TcpTransport final : public Transport {
  public:
   ssize_t recv(Link& link, Bytes to) override;

@@ -3,7 +3,6 @@
 #include <cstring>
 #include <string>
 
-#include "core/listen_socket.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "core/snapshot.h"
@@ -13,6 +12,7 @@
 #include "handlers/http/health.h"
 #include "handlers/http/metrics.h"
 #include "handlers/server_metrics.h"
+#include "handlers/server_sockets.h"
 #include "handlers/settings.h"
 #include "handlers/tls_files.h"
 #include "handlers/worker.h"
@@ -32,33 +32,6 @@ Registry server_modules() {
 }
 
 namespace {
-
-// Every listening socket of every slot; what is wrong with the first that cannot be had.
-core::Result<SlotSockets> open_sockets(const Settings& settings, std::uint32_t workers) {
-  SlotSockets sockets(workers);
-  const core::ListenOptions options{
-      .backlog = settings.backlog, .defer_accept_seconds = static_cast<int>(settings.defer_accept)};
-  const auto open = [&](core::Endpoint endpoint, bool internal) -> core::Result<bool> {
-    core::Address& address = endpoint.address;
-    if (const auto claimed = core::claim_address(address); !claimed)
-      return core::Failure{claimed.error() + (internal ? " (--internal-listen)" : " (--listen)")};
-    for (auto& slot : sockets) {
-      const auto fd = core::listen_at(address, options);
-      if (!fd) return core::Failure{fd.error()};
-      slot.push_back({*fd, internal, endpoint.tls});
-    }
-    log::info(internal ? "internal listener on {address}" : "listening on {address}",
-              {{"address", core::format_endpoint(endpoint)}});
-    return true;
-  };
-  for (const core::Endpoint& endpoint : settings.listen_endpoints())
-    if (const auto done = open(endpoint, false); !done) return core::Failure{done.error()};
-  if (!settings.internal_listen.empty()) {
-    const auto address = core::parse_address(settings.internal_listen);
-    if (const auto done = open({*address}, true); !done) return core::Failure{done.error()};
-  }
-  return sockets;
-}
 
 int fail(std::string_view why) {
   log::error(why);
@@ -88,7 +61,8 @@ class Certificates {
   }
   // On SIGHUP: all new, or all as it was.
   void reload(core::Slots& slots) {
-    if (settings_.tls_cert.empty()) return log::info("SIGHUP: nothing to reload without --tls-cert");
+    if (settings_.tls_cert.empty())
+      return log::info("SIGHUP: nothing to reload without --tls-cert");
     if (const auto done = publish(); !done)
       return log::error("SIGHUP: the certificates stay as they are: {reason}",
                         {{"reason", done.error()}});
@@ -134,9 +108,6 @@ int serve(const Settings& settings, const Registry& registry) {
   if (error == 0) error = metrics.create();
   if (error < 0) return fail(std::string("cannot create shared memory: ") + std::strerror(-error));
 
-  std::vector<std::vector<int>> descriptors(workers);
-  for (std::uint32_t i = 0; i < workers; ++i)
-    for (const ListenSocket& socket : (*sockets)[i]) descriptors[i].push_back(socket.fd);
   constexpr std::int64_t kMs = 1'000'000;
   const std::int64_t leave_ms = std::int64_t{settings.drain_delay_ms} +
                                 std::int64_t{settings.drain_seconds} * 1000 +
@@ -153,7 +124,7 @@ int serve(const Settings& settings, const Registry& registry) {
                                .on_gone = [&](std::uint32_t slot) { metrics.on_worker_gone(slot); },
                                .slot_metrics = &metrics.instance().of(metrics.core().slots),
                                .process_metrics = &metrics.master_process()},
-                              slots, std::move(descriptors));
+                              slots, sockets->descriptors_of_slots());
   const int code = supervisor.run();
   log::flush(1000);
   return code;

@@ -155,6 +155,30 @@ SettingValue texts_value(std::vector<std::string>& variable, TextRule rule) {
   return value;
 }
 
+SettingValue mode_value(unsigned& variable) {
+  SettingValue value;
+  value.type = "MODE";
+  // No number in JSON: it would be read as a decimal one.
+  value.json = kJsonString;
+  value.clear = [] {};
+  value.add = [&variable](std::string_view text) -> std::string {
+    unsigned mode = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, mode, 8);
+    if (text.empty() || stop != end || error != std::errc{} || mode > 0777)
+      return "not a file's permissions; write them in octal, such as 0660";
+    variable = mode;
+    return {};
+  };
+  value.show = [&variable] {
+    std::string digits = "0000";
+    for (unsigned i = 0; i < 4; ++i)
+      digits[3 - i] = static_cast<char>('0' + (variable >> 3 * i & 7));
+    return std::vector<std::string>{digits};
+  };
+  return value;
+}
+
 SettingValue cpus_value(std::vector<int>& variable) {
   SettingValue value;
   value.type = "CPU";

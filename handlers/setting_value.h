@@ -46,6 +46,9 @@ struct TextRule {
 SettingValue text_value(std::string& variable, TextRule rule);  // empty means none, unchecked
 SettingValue texts_value(std::vector<std::string>& variable, TextRule rule);
 
+// Permissions of a file, in octal as chmod has them: "660", "0660".
+SettingValue mode_value(unsigned& variable);
+
 // CPU numbers: items such as "3" and "0-7", in the order given.
 SettingValue cpus_value(std::vector<int>& variable);
 

@@ -15,7 +15,8 @@ void add_endpoints(SettingTable& table, Settings& s) {
   const char* group = "Endpoints";
   table.add({"listen", group,
              "where clients connect: 127.0.0.1:8000, [::1]:8000, or :8000 for any address, both "
-             "families; tls:127.0.0.1:8443 for TLS",
+             "families; unix:/run/spate/spate.sock for a Unix-domain socket; tls: in front of any, "
+             "such as tls:127.0.0.1:8443, for TLS",
              texts_value(s.listen, {"ADDRESS", check_endpoint})});
   table.add({"internal-listen", group,
              "where metrics and the server API are served, never to the public; empty turns it off",
@@ -30,6 +31,11 @@ void add_endpoints(SettingTable& table, Settings& s) {
              texts_value(s.subprotocols, {"NAME", check_token})});
   table.add({"backlog", group, "connections that the kernel queues before they are accepted",
              integer_value(s.backlog, 1, 65'535)});
+  table.add(
+      {"unix-mode", group,
+       "permissions of the files of Unix-domain listeners, in octal; who may write to one may "
+       "connect",
+       mode_value(s.unix_mode)});
 }
 
 void add_tls(SettingTable& table, Settings& s) {

@@ -20,6 +20,7 @@ struct Settings {
   std::vector<std::string> allowed_origins;        // globs; none: same host and port only
   std::vector<std::string> subprotocols;
   int backlog = 4096;
+  unsigned unix_mode = 0660;  // of the files of Unix-domain listeners
 
   // TLS, for listeners that begin with "tls:"
   std::vector<std::string> tls_cert;  // files; the i-th certificate's key is the i-th of tls_key

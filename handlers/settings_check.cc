@@ -25,12 +25,12 @@ Found check_listeners(const Settings& s) {
     for (std::size_t j = i + 1; j < endpoints.size(); ++j) {
       if (core::overlaps(endpoints[i].address, endpoints[j].address))
         return Complaint{"listen", s.listen[i] + " and " + s.listen[j] +
-                                       " cannot both be bound; keep one, or change a port"};
+                                       " cannot both be bound; keep one, or change it"};
     }
     if (s.internal_listen.empty()) continue;
     if (core::overlaps(endpoints[i].address, core::parse_address(s.internal_listen).value()))
       return Complaint{"internal-listen", "clashes with the public listener " + s.listen[i] +
-                                              "; give it a port of its own"};
+                                              "; give it a place of its own"};
   }
   return {};
 }

@@ -30,9 +30,8 @@ constexpr std::int64_t kTickNs = 1'000'000'000;
 constexpr std::uint32_t kOrders = 0;
 constexpr std::uint32_t kLifeline = 1;
 
-std::uint32_t connection_limit(const Settings& settings, const SlotSockets& sockets) {
-  std::uint64_t spare = kSpareDescriptors;
-  for (const auto& slot : sockets) spare += slot.size() + 1;
+std::uint32_t connection_limit(const Settings& settings, const ServerSockets& sockets) {
+  const std::uint64_t spare = kSpareDescriptors + sockets.count() + sockets.of_slot.size();
   const std::uint64_t limit = core::sys::descriptor_limit();
   const std::uint64_t possible = limit > 2 * spare ? limit - spare : limit;
   const std::uint64_t wanted = settings.max_connections != 0 ? settings.max_connections : possible;
@@ -46,7 +45,7 @@ core::Reactor::Options reactor_options(const Settings& settings, core::LoopMetri
           .metrics = &metrics};
 }
 
-core::ConnectionTable::Options table_options(const Settings& settings, const SlotSockets& sockets,
+core::ConnectionTable::Options table_options(const Settings& settings, const ServerSockets& sockets,
                                              core::ConnectionMetrics& metrics) {
   return {.max_connections = connection_limit(settings, sockets),
           .read_ring_bytes = settings.read_ring_bytes,
@@ -89,7 +88,7 @@ HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
 }  // namespace
 
 Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-               const ServerMetrics& metrics, const SlotSockets& sockets,
+               const ServerMetrics& metrics, const ServerSockets& sockets,
                const core::Snapshot& certificates, const core::Birth& birth)
     : settings_(settings),
       slots_(slots),
@@ -111,7 +110,7 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       internal_http_(table_, internal_routes_,
                      http_options(settings, counters_.of(metrics.handlers().http))),
       refusal_(table_),
-      listeners_(sockets.size()),
+      listeners_(sockets.of_slot.size()),
       signals_(reactor_, [this](int signal) { on_signal(signal); }),
       ear_(*this),
       ear_number_(reactor_.add_sink(ear_)),
@@ -160,14 +159,14 @@ int Worker::start() {
   reactor_.set_turn_word(own_slot().turns);
   reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
   accepting_ = true;
-  accept_at(birth_.slot, true, true);
+  follow_orders();
   own_slot().state.store(WorkerState::ready);
   slots_.wake_master();
-  follow_orders();
   return 0;
 }
 
 void Worker::tick() {
+  for (const auto& listener : shared_listeners_) listener->look_again();
   core::log::tick();
   counters_.of(metrics_.core().processes, birth_.slot)
       .log_lines_dropped.add(core::log::dropped() - drops_counted_);
@@ -175,12 +174,15 @@ void Worker::tick() {
   reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
 }
 
-// --- Accepting: at the own slot's sockets, and at those of slots that are covered.
+// --- Accepting: at the own slot's sockets, at those of slots that are covered, and at the shared.
 
+// `slot`: whose socket it is; null: everybody's.
 std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket,
-                                                      std::uint32_t slot) {
+                                                      core::Slot* slot) {
   core::Listener::Options options{.over_limits = socket.internal,
-                                  .accepts = &slots_[slot].accepts,
+                                  .accepts = slot != nullptr ? &slot->accepts : nullptr,
+                                  .shared = slot == nullptr,
+                                  .tcp = !socket.unix_domain,
                                   .sndbuf = static_cast<int>(settings_.sndbuf),
                                   .rcvbuf = static_cast<int>(settings_.rcvbuf),
                                   .user_timeout_ms = kUserTimeoutMs,
@@ -194,13 +196,12 @@ std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket
 }
 
 // At the internal sockets too where a slot is full: who looks after it must get in.
-void Worker::accept_at(std::uint32_t slot, bool accept, bool accept_internal) {
-  auto& listeners = listeners_[slot];
+void Worker::accept_at(Listeners& listeners, const std::vector<ListenSocket>& sockets,
+                       core::Slot* slot, bool accept, bool accept_internal) {
   if ((accept || accept_internal) && listeners.empty())
-    for (const ListenSocket& socket : sockets_[slot])
-      listeners.push_back(make_listener(socket, slot));
+    for (const ListenSocket& socket : sockets) listeners.push_back(make_listener(socket, slot));
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    if (!(sockets_[slot][i].internal ? accept_internal : accept))
+    if (!(sockets[i].internal ? accept_internal : accept))
       listeners[i]->stop();
     else if (const int error = listeners[i]->start(); error < 0)
       core::log::error("cannot poll a listener: {reason}", {{"reason", std::strerror(-error)}});
@@ -209,11 +210,16 @@ void Worker::accept_at(std::uint32_t slot, bool accept, bool accept_internal) {
 
 void Worker::follow_orders() {
   const bool full = own_slot().full.load();
+  const bool has_room = !full || own_slot().refuse.load();
   for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) {
     const bool own = slot == birth_.slot;
     const bool ours = accepting_ && (own || slots_[slot].covered_by.load() == birth_.slot);
-    accept_at(slot, ours && (!full || (own && own_slot().refuse.load())), ours && (own || !full));
+    accept_at(listeners_[slot], sockets_.of_slot[slot], &slots_[slot],
+              ours && (own ? has_room : !full), ours && (own || !full));
   }
+  accept_at(shared_listeners_, sockets_.shared, nullptr, accepting_ && has_room, accepting_);
+  // A neighbour that was woken for what waits there may have died, or be full.
+  for (const auto& listener : shared_listeners_) listener->look_again();
 }
 
 // The newest that the master has found good; connections under way keep theirs.
@@ -278,6 +284,7 @@ void Worker::on_signal(int) {
 void Worker::on_master_gone() {
   (void)reactor_.remove(birth_.lifeline);
   core::PidFile::remove_if_of(settings_.pid_file, birth_.master_pid);
+  for (const core::SocketFile& file : sockets_.files) file.remove();
   if (leaving_) return;
   core::log::error("the master is gone: leaving");
   begin_leaving(0);

@@ -1,5 +1,6 @@
 // One worker process: a loop, a table of connections, the endpoints, and the listeners it polls:
-// its own slot's, and those of slots that it covers. Everything here is built after fork.
+// its own slot's, those of slots that it covers, and those that all workers share. Everything here
+// is built after fork.
 #pragma once
 
 #include <memory>
@@ -19,21 +20,14 @@
 #include "handlers/registry.h"
 #include "handlers/routes.h"
 #include "handlers/server_metrics.h"
+#include "handlers/server_sockets.h"
 
 namespace spate::handlers {
-
-// A listening socket of a slot; the master's.
-struct ListenSocket {
-  int fd;
-  bool internal;  // for operators: metrics and the server API
-  bool tls;
-};
-using SlotSockets = std::vector<std::vector<ListenSocket>>;
 
 class Worker {
  public:
   Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-         const ServerMetrics& metrics, const SlotSockets& sockets,
+         const ServerMetrics& metrics, const ServerSockets& sockets,
          const core::Snapshot& certificates, const core::Birth& birth);
   ~Worker();
 
@@ -53,8 +47,10 @@ class Worker {
 
   int start();
   core::Slot& own_slot() { return slots_[birth_.slot]; }
-  std::unique_ptr<core::Listener> make_listener(const ListenSocket& socket, std::uint32_t slot);
-  void accept_at(std::uint32_t slot, bool accept, bool accept_internal);
+  using Listeners = std::vector<std::unique_ptr<core::Listener>>;
+  std::unique_ptr<core::Listener> make_listener(const ListenSocket& socket, core::Slot* slot);
+  void accept_at(Listeners& listeners, const std::vector<ListenSocket>& sockets, core::Slot* slot,
+                 bool accept, bool accept_internal);
   void follow_orders();
   bool take_certificates();
   bool step_aside();
@@ -72,7 +68,7 @@ class Worker {
   core::Slots& slots_;
   const ServerMetrics& metrics_;
   const core::MetricView counters_;
-  const SlotSockets& sockets_;
+  const ServerSockets& sockets_;
   const core::Snapshot& certificates_;
   std::uint64_t certificates_taken_ = 0;  // the number of those that tls_ shows
   const core::Birth birth_;
@@ -88,8 +84,8 @@ class Worker {
   HttpProtocol internal_http_;
   RefusalProtocol refusal_;
   core::Reserve reserve_;
-  std::vector<std::vector<std::unique_ptr<core::Listener>>>
-      listeners_;  // by slot; empty: not polled
+  std::vector<Listeners> listeners_;  // by slot; empty: not polled
+  Listeners shared_listeners_;
   core::SignalWatch signals_;
   Ear ear_;
   const std::uint16_t ear_number_;

@@ -1,9 +1,10 @@
 // RFC 6455 against the real binary over real sockets.
 //   conformance [--list | --groups | --deflate-offered] [REGEX]
-// Over TLS with SPATE_CONFORMANCE_TRANSPORT=tls. With --deflate-offered the servers have --deflate
-// and every client offers permessage-deflate: what it sends plain must be served the same.
-// Starts a server for each set of flags that the chosen rows need, prints a line a row and a
-// closing count, exits 1 when a row failed. Rows keep their numbers whatever REGEX chooses.
+// Over TLS with SPATE_CONFORMANCE_TRANSPORT=tls, over a Unix-domain socket with =unix. With
+// --deflate-offered the servers have --deflate and every client offers permessage-deflate: what it
+// sends plain must be served the same. Starts a server for each set of flags that the chosen rows
+// need, prints a line a row and a closing count, exits 1 when a row failed. Rows keep their numbers
+// whatever REGEX chooses.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -58,7 +59,8 @@ Case with_offer(Case out) {
 
 class Suite {
  public:
-  Suite(bool tls, bool deflate_offered) : tls_(tls), deflate_offered_(deflate_offered) {}
+  Suite(std::string_view over, bool deflate_offered)
+      : over_(over), deflate_offered_(deflate_offered) {}
 
   // Returns the exit status.
   int run(const Table& table, const std::regex& chosen) {
@@ -110,7 +112,7 @@ class Suite {
   ServerProcess* server_of(const Profile& profile) {
     auto& server = servers_[profile.name];
     if (server != nullptr) return server.get();
-    Launch launch{.flags = profile.flags, .tls = tls_};
+    Launch launch{.flags = profile.flags, .tls = over_ == "tls", .unix_domain = over_ == "unix"};
     if (deflate_offered_) launch.environment.emplace_back("SPATE_DEFLATE", "true");
     server = ServerProcess::start(launch, &why_);
     return server.get();
@@ -138,7 +140,7 @@ class Suite {
     }
   }
 
-  const bool tls_;
+  const std::string_view over_;  // "tcp", "tls" or "unix"
   const bool deflate_offered_;
   Deadline start_ = Clock::now();
   std::map<std::string_view, std::unique_ptr<ServerProcess>> servers_;
@@ -171,8 +173,8 @@ int main(int argc, char** argv) {
   using namespace spate::tests;
   const char* transport = std::getenv("SPATE_CONFORMANCE_TRANSPORT");
   const std::string_view over = transport == nullptr ? "tcp" : transport;
-  if (over != "tcp" && over != "tls") {
-    std::fprintf(stderr, "conformance: SPATE_CONFORMANCE_TRANSPORT=%s: write tcp or tls\n",
+  if (over != "tcp" && over != "tls" && over != "unix") {
+    std::fprintf(stderr, "conformance: SPATE_CONFORMANCE_TRANSPORT=%s: write tcp, tls or unix\n",
                  transport);
     return 2;
   }
@@ -189,5 +191,5 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: conformance [--list | --groups | --deflate-offered] [REGEX]\n");
     return 2;
   }
-  return Suite(over == "tls", mode == "--deflate-offered").run(table, chosen);
+  return Suite(over, mode == "--deflate-offered").run(table, chosen);
 }

@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include <cstring>
+#include <string>
 
 namespace spate::core {
 namespace {
@@ -43,6 +45,25 @@ TEST(Address, ParsesAndFormats) {
   }
 }
 
+TEST(Address, UnixDomainHasAPath) {
+  for (const std::size_t bytes : {2u, 20u, 106u, 107u}) {
+    const std::string path = "/" + std::string(bytes - 1, 'p');
+    const Result<Address> address = parse_address("unix:" + path);
+    ASSERT_TRUE(address.ok()) << address.error();
+    EXPECT_TRUE(address->unix_domain());
+    EXPECT_EQ(address->path(), path);
+    EXPECT_EQ(address->bytes, offsetof(sockaddr_un, sun_path) + bytes + 1);
+    EXPECT_EQ(address->port(), 0);
+    EXPECT_FALSE(address->any());
+    EXPECT_EQ(format_address(*address), "unix:" + path);
+  }
+  EXPECT_EQ(parse_address("unix:/" + std::string(107, 'p')).error(),
+            "a path of over 107 bytes, more than a socket's may have; choose a shorter one");
+  EXPECT_STREQ(parse_address("127.0.0.1:1")->path(), "");
+  EXPECT_TRUE(parse_endpoint("tls:unix:/run/x")->tls);
+  EXPECT_EQ(format_endpoint(*parse_endpoint("tls:unix:/run/x")), "tls:unix:/run/x");
+}
+
 TEST(Address, DualStackIsAskedForByLeavingTheHostOut) {
   EXPECT_TRUE(parse_address(":8000")->dual_stack);
   EXPECT_TRUE(parse_address("*:8000")->dual_stack);
@@ -59,6 +80,10 @@ constexpr const char* kNotAnAddress =
     "not an IP address; names are not looked up, write one such as 127.0.0.1:8000";
 constexpr const char* kNotV6 = "not an IPv6 address; write it as [::1]:8000";
 constexpr const char* kNotAPort = "not a port after the last colon; write one from 0 to 65535";
+
+constexpr const char* kNotAPath =
+    "not the absolute path of a file; write one such as unix:/run/spate/spate.sock";
+constexpr const char* kAnotherName = "a path with //, /./ or /../ in it; write it without";
 
 constexpr Bad kBad[] = {
     {"", "empty; write HOST:PORT, such as 127.0.0.1:8000"},
@@ -92,7 +117,16 @@ constexpr Bad kBad[] = {
     {":", kNotAPort},
     {std::string_view("127.0.0.1\0:80", 13),
      "not an address; write HOST:PORT, such as 127.0.0.1:8000"},
-    {"unix:/run/spate.sock", "Unix sockets are not supported yet; write HOST:PORT"},
+    {"unix:", kNotAPath},
+    {"unix:spate.sock", kNotAPath},
+    {"unix:@spate", kNotAPath},
+    {"unix:/run/", kNotAPath},
+    {"unix:/", kNotAPath},
+    {"unix:/run//spate.sock", kAnotherName},
+    {"unix:/run/./spate.sock", kAnotherName},
+    {"unix:/run/../spate.sock", kAnotherName},
+    {std::string_view("unix:/run\0/x", 12),
+     "not an address; write HOST:PORT, such as 127.0.0.1:8000"},
     {"tls:0.0.0.0:443", "TLS is for the listeners of clients (--listen); write HOST:PORT"},
     {"ws://127.0.0.1:8000", "a URL; write the address alone, such as 127.0.0.1:8000"},
     {"http://localhost", "a URL; write the address alone, such as 127.0.0.1:8000"},
@@ -162,6 +196,10 @@ constexpr Pair kPairs[] = {
     {":8000", "127.0.0.1:8001", false},
     {"127.0.0.1:0", "127.0.0.1:0", false},
     {":0", "127.0.0.1:0", false},
+    {"unix:/run/a", "unix:/run/a", true},
+    {"unix:/run/a", "unix:/run/ab", false},
+    {"unix:/run/a", ":8000", false},
+    {"unix:/run/a", "127.0.0.1:0", false},
 };
 
 TEST(Address, OverlapIsSymmetric) {

@@ -12,6 +12,7 @@ namespace spate::core::real_sys {
 extern decltype(sys::socket) socket;
 extern decltype(sys::bind) bind;
 extern decltype(sys::listen) listen;
+extern decltype(sys::connect) connect;
 extern decltype(sys::accept) accept;
 extern decltype(sys::recv) recv;
 extern decltype(sys::send) send;
@@ -47,6 +48,9 @@ extern decltype(sys::become_user) become_user;
 extern decltype(sys::poll_readable) poll_readable;
 extern decltype(sys::create_file) create_file;
 extern decltype(sys::unlink) unlink;
+extern decltype(sys::lock_file) lock_file;
+extern decltype(sys::set_umask) set_umask;
+extern decltype(sys::file_identity) file_identity;
 extern decltype(sys::signal_fd) signal_fd;
 extern decltype(sys::read_signal) read_signal;
 extern decltype(sys::ignore_by_default) ignore_by_default;
@@ -145,6 +149,9 @@ int bind(int fd, const sockaddr* address, socklen_t bytes) {
 }
 int listen(int fd, int backlog) {
   return call(Call::listen, real_sys::listen, fd, backlog);
+}
+int connect(int fd, const sockaddr* address, socklen_t bytes) {
+  return call(Call::connect, real_sys::connect, fd, address, bytes);
 }
 int accept(int fd, sockaddr_storage* peer, socklen_t* bytes) {
   return call(Call::accept, real_sys::accept, fd, peer, bytes);
@@ -271,6 +278,16 @@ int create_file(const char* path, bool exclusive) {
 int unlink(const char* path) {
   return call(Call::unlink, real_sys::unlink, path);
 }
+int lock_file(int fd) {
+  return call(Call::lock_file, real_sys::lock_file, fd);
+}
+unsigned set_umask(unsigned mask) {
+  (void)sys_faults().before(Call::set_umask);
+  return real_sys::set_umask(mask);
+}
+int file_identity(const char* path, FileIdentity* out) {
+  return call(Call::file_identity, real_sys::file_identity, path, out);
+}
 
 int signal_fd(std::initializer_list<int> signals) {
   return call(Call::signal_fd, real_sys::signal_fd, signals);
@@ -317,6 +334,10 @@ void unmap(std::byte* at, std::size_t bytes) {
 std::int64_t monotonic_ns() {
   (void)sys_faults().before(Call::monotonic_ns);
   return real_sys::monotonic_ns() + sys_faults().clock_offset_ns();
+}
+void sleep(std::int64_t ns) {
+  (void)sys_faults().before(Call::sleep);
+  sys_faults().move_clock(ns);
 }
 
 std::int64_t wall_ms() {

@@ -20,6 +20,7 @@ enum class Call : std::uint8_t {
   socket,
   bind,
   listen,
+  connect,
   accept,
   recv,
   send,
@@ -54,6 +55,9 @@ enum class Call : std::uint8_t {
   poll_readable,
   create_file,
   unlink,
+  lock_file,
+  set_umask,
+  file_identity,
   signal_fd,
   read_signal,
   ignore_by_default,
@@ -65,6 +69,7 @@ enum class Call : std::uint8_t {
   map_anonymous,
   unmap,
   monotonic_ns,
+  sleep,
   kinds,
 };
 
@@ -81,7 +86,7 @@ class SysFaults {
   void fail(Call call, std::uint64_t number, int error);
   // The `number`-th transfer from now on moves one byte.
   void shorten_at(Call call, std::uint64_t number);
-  // Moves the clock on.
+  // Moves the clock on; a sleep does no more than that.
   void move_clock(std::int64_t ns) { clock_offset_ns_ += ns; }
 
   // Since reset().

@@ -58,8 +58,13 @@ TEST_F(SettingsErrors, OfFlags) {
        "as 127.0.0.1:8000"},
       {{"--listen=127.0.0.1:1,,127.0.0.1:2"},
        "--listen= (flag): an empty item; write a value, or leave the item out"},
-      {{"--internal-listen=unix:/x"},
-       "--internal-listen=unix:/x (flag): Unix sockets are not supported yet; write HOST:PORT"},
+      {{"--internal-listen=unix:x"},
+       "--internal-listen=unix:x (flag): not the absolute path of a file; write one such as "
+       "unix:/run/spate/spate.sock"},
+      {{"--unix-mode=8"},
+       "--unix-mode=8 (flag): not a file's permissions; write them in octal, such as 0660"},
+      {{"--unix-mode=1777"},
+       "--unix-mode=1777 (flag): not a file's permissions; write them in octal, such as 0660"},
       {{"--echo=echo"}, "--echo=echo (flag): not a path; write one that starts with /"},
       {{"--echo=/e?x"}, "--echo=/e?x (flag): a path alone; leave out what follows the ?"},
       {{"--echo=/e x"},
@@ -216,13 +221,15 @@ TEST_F(SettingsErrors, AcrossSettings) {
       {{"--listen="}, "--listen= (flag): no address; write at least one"},
       {{"--listen=127.0.0.1:9,127.0.0.1:9"},
        "--listen=127.0.0.1:9,127.0.0.1:9 (flag): 127.0.0.1:9 and 127.0.0.1:9 cannot both be "
-       "bound; keep one, or change a port"},
+       "bound; keep one, or change it"},
       {{"--listen=:9,[::1]:9"},
-       "--listen=:9,[::1]:9 (flag): :9 and [::1]:9 cannot both be bound; keep one, or change a "
-       "port"},
+       "--listen=:9,[::1]:9 (flag): :9 and [::1]:9 cannot both be bound; keep one, or change it"},
       {{"--listen=:8001"},
        "--internal-listen=127.0.0.1:8001 (default): clashes with the public listener :8001; give "
-       "it a port of its own"},
+       "it a place of its own"},
+      {{"--listen=tls:unix:/x", "--internal-listen=unix:/x"},
+       "--internal-listen=unix:/x (flag): clashes with the public listener tls:unix:/x; give it a "
+       "place of its own"},
       {{"--max-message-bytes=2M"},
        "--outbox-bytes=1M (default): smaller than --max-message-bytes=2M (flag), so that no such "
        "message could be sent; raise it"},

@@ -81,7 +81,8 @@ TEST(Worker, ClosesWhatIsOpenBeforeItsEndpointsGo) {
     ASSERT_EQ(metrics.create(), 0);
     int lifeline[2];
     ASSERT_EQ(::pipe(lifeline), 0);
-    const SlotSockets sockets{{{.fd = door.fd(), .internal = false, .tls = false}}};
+    ServerSockets sockets;
+    sockets.of_slot = {{{.fd = door.fd()}}};
     core::Snapshot certificates;
     ASSERT_EQ(certificates.create(), 0);
     const Settings settings;

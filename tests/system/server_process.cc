@@ -17,6 +17,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "core/base.h"
 #include "tests/system/test_certificate.h"
@@ -98,17 +99,29 @@ ServerProcess::~ServerProcess() {
   ::close(pid_fd_);
   ::close(stdout_fd_);
   ::close(stderr_fd_);
+  std::error_code ignored;
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
 std::unique_ptr<ServerProcess> ServerProcess::start(Launch launch, std::string* why,
                                                     Deadline deadline) {
-  launch.flags.insert(launch.flags.begin(), {"--listen", launch.tls ? "tls:127.0.0.1:0" : "127.0.0.1:0",
-                                             "--internal-listen", "127.0.0.1:0"});
+  std::string folder = std::filesystem::temp_directory_path() / "spate-unix-XXXXXX";
+  std::string listen = launch.tls ? "tls:127.0.0.1:0" : "127.0.0.1:0";
+  if (launch.unix_domain) {
+    SPATE_CHECK(!launch.tls && ::mkdtemp(folder.data()) != nullptr);
+    listen = "unix:" + folder + "/spate.sock";
+  }
+  launch.flags.insert(launch.flags.begin(),
+                      {"--listen", listen, "--internal-listen", "127.0.0.1:0"});
   static const TestCertificate certificate;
   if (launch.tls)
     launch.flags.insert(launch.flags.end(),
                         {"--tls-cert", certificate.certificate(), "--tls-key", certificate.key()});
   auto server = std::make_unique<ServerProcess>(launch);
+  if (launch.unix_domain) {
+    server->folder_ = folder;
+    server->path_ = folder + "/spate.sock";
+  }
   if (server->wait_until_listening(deadline)) return server;
   if (why != nullptr) {
     *why = "not listening: " + describe(server->wait_exit(Clock::now())) + "\n" + server->output();
@@ -117,6 +130,7 @@ std::unique_ptr<ServerProcess> ServerProcess::start(Launch launch, std::string* 
 }
 
 bool ServerProcess::wait_until_listening(Deadline deadline) {
+  if (!path_.empty()) return wait_for_output("listening on unix:" + path_, deadline);
   const std::string words = tls_ ? "listening on tls:127.0.0.1:" : "listening on 127.0.0.1:";
   if (!wait_for_output(words, deadline)) return false;
   const std::string all = output();

@@ -27,7 +27,8 @@ struct Launch {
   std::vector<std::string> flags = {};
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
   std::uint64_t max_open_files = 0;                                   // RLIMIT_NOFILE; 0 = ours
-  bool tls = false;  // start() listens with TLS and a certificate made for it
+  bool tls = false;          // start() listens with TLS and a certificate made for it
+  bool unix_domain = false;  // start() listens at a path in a folder made for it
 };
 
 class ServerProcess {
@@ -38,13 +39,13 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // A server on a port that the kernel chose, ready for connections. Null when it was not ready by
-  // the deadline; *why then holds its output.
+  // A server on a port that the kernel chose (or a path), ready for connections. Null when it was
+  // not ready by the deadline; *why then holds its output.
   static std::unique_ptr<ServerProcess> start(Launch launch, std::string* why = nullptr,
                                               Deadline deadline = within(std::chrono::seconds(10)));
 
-  // Waits for "listening on 127.0.0.1:PORT" in the output and takes port() from it. False at the
-  // deadline or when the process has ended without saying so.
+  // Waits for "listening on 127.0.0.1:PORT" in the output and takes port() from it, or for
+  // "listening on unix:". False at the deadline or when the process has ended without saying so.
   bool wait_until_listening(Deadline deadline);
   // Waits until stdout or stderr contains `text`; false at the deadline or the end of the process.
   bool wait_for_output(const std::string& text, Deadline deadline);
@@ -55,7 +56,9 @@ class ServerProcess {
 
   pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
+  const std::string& path() const { return path_; }  // empty: it listens at a port
   Endpoint endpoint(TcpOptions options = {}) const {
+    if (!path_.empty()) return unix_endpoint(path_, options);
     return tls_ ? tls_endpoint(port_, options) : tcp_endpoint(port_, options);
   }
 
@@ -75,6 +78,8 @@ class ServerProcess {
   int stderr_fd_ = -1;
   std::uint16_t port_ = 0;
   const bool tls_;
+  std::string folder_;
+  std::string path_;
   bool reaped_ = false;
   Exit exit_;
 };

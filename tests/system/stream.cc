@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,10 +17,10 @@
 namespace spate::tests {
 namespace {
 
-class TcpStream : public Stream {
+class SocketStream : public Stream {
  public:
-  explicit TcpStream(int fd) : fd_(fd) {}
-  ~TcpStream() override {
+  explicit SocketStream(int fd) : fd_(fd) {}
+  ~SocketStream() override {
     if (fd_ >= 0) ::close(fd_);
   }
 
@@ -50,6 +51,7 @@ class TcpStream : public Stream {
 
   void shutdown_write() override { ::shutdown(fd_, SHUT_WR); }
 
+  // A Unix-domain socket has no RST: its peer sees the end.
   void reset() override {
     const linger at_once{1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -62,9 +64,9 @@ class TcpStream : public Stream {
 };
 
 // OpenSSL on the socket itself; hands were shaken when it is made.
-class TlsStream final : public TcpStream {
+class TlsStream final : public SocketStream {
  public:
-  TlsStream(int fd, SSL* tls) : TcpStream(fd), tls_(tls, SSL_free) {}
+  TlsStream(int fd, SSL* tls) : SocketStream(fd), tls_(tls, SSL_free) {}
 
   Moved read_some(std::span<char> into) override {
     std::size_t bytes = 0;
@@ -81,11 +83,12 @@ class TlsStream final : public TcpStream {
     return outcome.status == Moved::Status::end ? Moved{Moved::Status::reset} : outcome;
   }
   bool wait(bool to_read, bool to_write, Deadline deadline) override {
-    return (to_read && SSL_pending(tls_.get()) > 0) || TcpStream::wait(to_read, to_write, deadline);
+    return (to_read && SSL_pending(tls_.get()) > 0) ||
+           SocketStream::wait(to_read, to_write, deadline);
   }
   void shutdown_write() override {
     (void)SSL_shutdown(tls_.get());
-    TcpStream::shutdown_write();
+    SocketStream::shutdown_write();
   }
 
  private:
@@ -143,18 +146,27 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+sockaddr_un at_path(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
 // The socket connected, or -1: refused, or the deadline passed.
-int connect_by(const sockaddr_in& address, const TcpOptions& options, Deadline deadline) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+template <typename Address>
+int connect_by(const Address& address, const TcpOptions& options, Deadline deadline) {
+  const auto* const to = reinterpret_cast<const sockaddr*>(&address);
+  const int fd = ::socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   const auto set = [fd](int level, int name, int value) {
     ::setsockopt(fd, level, name, &value, sizeof value);
   };
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  if (to->sa_family != AF_UNIX) set(IPPROTO_TCP, TCP_NODELAY, 1);
   // Before connect(): the window scale is agreed on in the SYN.
   if (options.receive_buffer_bytes > 0) set(SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
   if (options.send_buffer_bytes > 0) set(SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  if (::connect(fd, to, sizeof address) == 0) return fd;
   pollfd entry{fd, POLLOUT, 0};
   int error = errno;
   if (error == EINPROGRESS && ::poll(&entry, 1, poll_timeout_ms(deadline)) == 1) {
@@ -166,6 +178,25 @@ int connect_by(const sockaddr_in& address, const TcpOptions& options, Deadline d
   return -1;
 }
 
+using Connector = std::function<std::unique_ptr<Stream>(Deadline)>;
+
+template <typename Address>
+Connector plain(const Address& address, const TcpOptions& options) {
+  return [address, options](Deadline deadline) -> std::unique_ptr<Stream> {
+    const int fd = connect_by(address, options, deadline);
+    return fd < 0 ? nullptr : std::make_unique<SocketStream>(fd);
+  };
+}
+
+template <typename Address>
+Connector secure(const Address& address, const TcpOptions& options) {
+  return [address, options](Deadline deadline) -> std::unique_ptr<Stream> {
+    const int fd = connect_by(address, options, deadline);
+    SSL* const tls = fd < 0 ? nullptr : shake_hands(fd, deadline);
+    return tls == nullptr ? nullptr : std::make_unique<TlsStream>(fd, tls);
+  };
+}
+
 }  // namespace
 
 int poll_timeout_ms(Deadline deadline) {
@@ -174,21 +205,28 @@ int poll_timeout_ms(Deadline deadline) {
 }
 
 Endpoint tcp_endpoint(std::uint16_t port, TcpOptions options) {
-  return {"127.0.0.1:" + std::to_string(port),
-          [port, options](Deadline deadline) -> std::unique_ptr<Stream> {
-            const int fd = connect_by(loopback(port), options, deadline);
-            if (fd < 0) return nullptr;
-            return std::make_unique<TcpStream>(fd);
-          }};
+  return {"127.0.0.1:" + std::to_string(port), plain(loopback(port), options)};
 }
 
 Endpoint tls_endpoint(std::uint16_t port, TcpOptions options) {
-  return {"127.0.0.1:" + std::to_string(port),
-          [port, options](Deadline deadline) -> std::unique_ptr<Stream> {
-            const int fd = connect_by(loopback(port), options, deadline);
-            SSL* const tls = fd < 0 ? nullptr : shake_hands(fd, deadline);
-            if (tls == nullptr) return nullptr;
-            return std::make_unique<TlsStream>(fd, tls);
+  return {"127.0.0.1:" + std::to_string(port), secure(loopback(port), options)};
+}
+
+Endpoint unix_endpoint(const std::string& path, TcpOptions options) {
+  return {"localhost", plain(at_path(path), options)};
+}
+
+Endpoint tls_unix_endpoint(const std::string& path) {
+  return {"localhost", secure(at_path(path), {})};
+}
+
+Endpoint after(Endpoint from, std::string first) {
+  return {from.host, [connect = from.connect, first](Deadline deadline) -> std::unique_ptr<Stream> {
+            auto stream = connect(deadline);
+            // It fits into any socket's empty buffer.
+            if (stream == nullptr || stream->write_some(first).bytes != first.size())
+              return nullptr;
+            return stream;
           }};
 }
 

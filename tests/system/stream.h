@@ -67,4 +67,11 @@ Endpoint tcp_endpoint(std::uint16_t port, TcpOptions options = {});
 // The same with TLS inside; the server's certificate is not judged.
 Endpoint tls_endpoint(std::uint16_t port, TcpOptions options = {});
 
+// A Unix-domain socket at `path`.
+Endpoint unix_endpoint(const std::string& path, TcpOptions options = {});
+Endpoint tls_unix_endpoint(const std::string& path);
+
+// One connection that `from` makes, with `first` sent before anything else (a proxy's header).
+Endpoint after(Endpoint from, std::string first);
+
 }  // namespace spate::tests
