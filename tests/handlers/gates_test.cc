@@ -75,6 +75,11 @@ class Gates : public testing::Test {
     test::until([&] { reactor.turn(1'000'000); }, [&] { return table.count() == 1; });
   }
 
+  ~Gates() override {
+    // The table outlives the session, and would close what is open with nobody there to be told.
+    table.for_each([this](core::Connection& connection) { table.abort(connection); });
+  }
+
   // One wake-up of the server for `burst`, and its reply, which is `reply_bytes` long.
   void exchange(const std::string& burst, std::size_t reply_bytes) {
     client.received.clear();
