@@ -144,8 +144,10 @@ void ConnectionTable::arm(Connection& connection, Tick deadline) {
   // One that died by what its protocol wrote may still be asked for: its node must stay out of the
   // wheel, because its slot will be another's.
   if (deadline == kNoDeadline || !connection.live()) return;
-  // Kept at the earlier of two: whoever wanted the later one is asked then, and arms again.
-  if (connection.timer.armed() && connection.timer.deadline - now() <= deadline - now()) return;
+  // Kept at the earlier of two: whoever wanted the later one is asked then, and arms again. Both
+  // lie ahead of the wheel; one that is due may lie behind now().
+  const Tick wheel = reactor_.wheel().now();
+  if (connection.timer.armed() && connection.timer.deadline - wheel <= deadline - wheel) return;
   reactor_.wheel().arm(connection.timer, deadline);
 }
 

@@ -88,6 +88,7 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   // For a protocol that takes over from another: what the other was waiting for is over. Left armed
   // it would cost each connection a wake-up for nothing, when its memory is cold again.
   void disarm(Connection& connection);
+  // When this turn woke up: deadlines count from here.
   Tick now() const { return reactor_.now(); }
 
   // Sends what is queued, shuts the sending side, and closes once the peer has closed too (or its

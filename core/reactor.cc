@@ -72,6 +72,7 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
   if (ready == -EINTR) ready = 0;
   if (ready < 0) return ready;
   now_ns_ = sys::monotonic_ns();
+  wake_at(static_cast<Tick>((now_ns_ - start_ns_) / kTickNs));
   if (ready > 0) last_event_ns_ = now_ns_;
   for (int i = 0; i < ready; ++i) {
     const std::uint64_t data = events_[static_cast<std::size_t>(i)].data.u64;
@@ -80,8 +81,7 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
                                         static_cast<std::uint32_t>(data >> 32),
                                         events_[static_cast<std::size_t>(i)].events);
   }
-  wheel_.advance(static_cast<Tick>((now_ns_ - start_ns_) / kTickNs),
-                 [this](TimerNode& node) { observer_->on_wheel_timer(node); });
+  serve_wheel();
   if (precise_.next_deadline_ns() <= now_ns_) precise_.fire_due(now_ns_);
   if (observer_ != nullptr) observer_->on_turn_end();
   // One writer: no locked instruction is needed.

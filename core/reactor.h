@@ -78,8 +78,10 @@ class Reactor {
   int modify(int fd, std::uint32_t events, Handle handle);
   int remove(int fd);
 
-  // When this turn woke up: monotonic time, in wheel ticks and nanoseconds.
-  Tick now() const { return wheel_.now(); }
+  // When this turn woke up: monotonic time, in wheel ticks and nanoseconds. The wheel itself comes
+  // there only after the batch, so that bytes win against deadlines: until then it shows when the
+  // last turn woke up, on an idle loop up to kMaxSleepNs ago.
+  Tick now() const { return now_; }
   std::int64_t now_ns() const { return now_ns_; }
   TimerWheel& wheel() { return wheel_; }
   PreciseTimers& precise() { return precise_; }
@@ -88,6 +90,12 @@ class Reactor {
   int run();
   // One turn, waiting at most `max_wait_ns`.
   int turn(std::int64_t max_wait_ns);
+  // For drivers without descriptors, which serve a batch of their own between the two: time moves
+  // on, and the wheel follows it.
+  void wake_at(Tick tick) { now_ = tick; }
+  void serve_wheel() {
+    wheel_.advance(now_, [this](TimerNode& node) { observer_->on_wheel_timer(node); });
+  }
   void stop() { stopping_ = true; }
   // In a forked child that will not use this loop: closes it, and leaves the parent's registrations
   // alone.
@@ -109,6 +117,7 @@ class Reactor {
   PreciseTimers precise_;
   std::int64_t start_ns_ = 0;  // of the wheel's tick 0
   std::int64_t now_ns_ = 0;
+  Tick now_ = 0;                // now_ns_ in ticks
   std::int64_t served_ns_ = 0;  // when the last turn ended
   std::int64_t last_event_ns_ = 0;
   std::atomic<std::uint64_t>* turn_word_ = nullptr;

@@ -344,6 +344,15 @@ TEST_F(ConnectionLife, TheEarliestDeadlineIsAskedFor) {
   EXPECT_EQ(asked, (std::vector<Tick>{20, 100}));
 }
 
+TEST_F(ConnectionLife, ADeadlineThatPassedBeforeTheBatchIsNotPutOffInIt) {
+  Wire& wire = loop->connect(protocol);
+  loop->table.arm(*wire.connection, loop->now() + 10);
+  loop->sleep(20);
+  loop->table.arm(*wire.connection, loop->now() + 5);
+  loop->serve_timers();
+  EXPECT_EQ(protocol.count("timer"), 1u);
+}
+
 TEST_F(ConnectionLife, EveryLiveConnectionIsVisitedAndMayBeClosed) {
   for (int i = 0; i < 1500; ++i) loop->connect(protocol);  // more than one chunk of slots
   std::size_t visited = 0;

@@ -138,10 +138,8 @@ void MemoryLoop::settle() {
 void MemoryLoop::advance(core::Tick ticks) {
   const core::Tick end = now() + ticks;
   while (now() != end) {
-    const core::Tick step = std::min(reactor.wheel().ticks_to_next(), end - now());
-    reactor.wheel().advance(now() + step,
-                            [this](core::TimerNode& node) { table.on_wheel_timer(node); });
-    table.on_turn_end();
+    sleep(std::min(reactor.wheel().ticks_to_next(), end - now()));
+    serve_timers();
   }
 }
 

@@ -87,6 +87,13 @@ class MemoryLoop {
   void settle();
   // Time passes, and nothing else: timers fire in their ticks.
   void advance(core::Tick ticks);
+  // Time passes before the next batch: timers that fall due meanwhile fire after it, with
+  // serve_timers().
+  void sleep(core::Tick ticks) { reactor.wake_at(now() + ticks); }
+  void serve_timers() {
+    reactor.serve_wheel();
+    table.on_turn_end();
+  }
   // The same, with turns in between, as a live loop takes them.
   void live(core::Tick ticks);
 

@@ -97,6 +97,20 @@ TEST_F(ReactorTest, ATurnIsBatchThenWheelThenPreciseThenEnd) {
   EXPECT_EQ(said, "ewp.");
 }
 
+TEST_F(ReactorTest, ABatchKnowsWhenTheLoopWokeUp) {
+  Reactor& loop = start();
+  Bell bell;
+  bell.ring();
+  ASSERT_EQ(loop.add(bell.fd(), EPOLLIN, {sink, 0, 0}), 0);
+  Tick in_batch = 0;
+  on_ring = [&] { in_batch = loop.now(); };
+  // Slept through since the last turn.
+  sys_faults().move_clock(Reactor::kMaxSleepNs);
+  EXPECT_EQ(loop.turn(0), 0);
+  EXPECT_GE(in_batch, static_cast<Tick>(Reactor::kMaxSleepNs / kTickNs));
+  EXPECT_EQ(in_batch, loop.now());
+}
+
 TEST_F(ReactorTest, LevelTriggeredEventsComeUntilTheyAreServed) {
   Reactor& loop = start({.max_events = 4});
   std::vector<std::unique_ptr<Bell>> bells;

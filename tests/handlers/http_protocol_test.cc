@@ -64,9 +64,10 @@ class HttpProtocolTest : public testing::Test {
     return found;
   }
 
+  static constexpr core::Tick kHandshakeTimeout = core::ticks_of_ms(1000);
   test::MemoryLoop loop{{.read_ring_bytes = 64 * 1024}};
   Routes routes{loop.table, {}};
-  HttpProtocol http{loop.table, routes, {.handshake_timeout = core::ticks_of_ms(1000)}};
+  HttpProtocol http{loop.table, routes, {.handshake_timeout = kHandshakeTimeout}};
 };
 
 TEST_F(HttpProtocolTest, ABodyIsWholeHoweverItArrives) {
@@ -85,6 +86,16 @@ TEST_F(HttpProtocolTest, TheHeadsDeadlineEndsWithTheUpgrade) {
   loop.settle();
   ASSERT_TRUE(wire.to_client.starts_with("HTTP/1.1 101 "));
   EXPECT_FALSE(wire.connection->timer.armed());  // no ping interval here, so nothing to wait for
+}
+
+TEST_F(HttpProtocolTest, AHeadsTimeBeginsWithItsConnectionHoweverLongTheWorkerSlept) {
+  loop.sleep(kHandshakeTimeout);
+  test::Wire& wire = loop.connect(http);
+  loop.serve_timers();
+  loop.live(kHandshakeTimeout - 1);
+  EXPECT_FALSE(wire.server_ended);
+  loop.live(1);
+  EXPECT_TRUE(wire.server_ended);
 }
 
 TEST_F(HttpProtocolTest, ChunksAreJoinedInPlace) {

@@ -47,6 +47,20 @@ TEST_F(SessionDeadline, ASilentPeerIsPingedAndOneThatAnswersStays) {
   EXPECT_EQ(timeouts(*session, handlers::SessionTimeout::pong), 0u);
 }
 
+TEST_F(SessionDeadline, APingThatIsLateLeavesItsWholeTimeToThePeer) {
+  session_options.ping_interval = 100;
+  session_options.pong_timeout = 40;
+  Wire& wire = connect();
+  loop->sleep(200);
+  loop->serve_timers();
+  EXPECT_EQ(frames_of(wire.to_client), std::vector{kPing});
+  loop->live(39);
+  EXPECT_FALSE(wire.closed);
+  say(wire, Frames().pong(""));
+  loop->live(50);
+  EXPECT_EQ(timeouts(*session, handlers::SessionTimeout::pong), 0u);
+}
+
 TEST_F(SessionDeadline, AnythingThePeerSaysProvesItAlive) {
   session_options.ping_interval = 100;
   session_options.pong_timeout = 40;
