@@ -117,6 +117,12 @@ class ConnectionTable final : public EventSink, public TurnObserver {
       if (Connection& connection = at(slot); connection.live()) visit(connection);
   }
 
+  // Who served this turn's event of a connection, though it may be closed by now; null for another
+  // sink's. Until the end of the turn.
+  const Protocol* protocol_at(const Handle& event) {
+    return event.sink == sink_ && event.index < used_slots_ ? at(event.index).protocol : nullptr;
+  }
+
   std::uint32_t count() const { return count_; }
   const ConnectionMetrics& counters() const { return *metrics_; }
   const LeasePool& leases() const { return leases_; }

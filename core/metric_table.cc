@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace spate::core {
 
@@ -33,6 +34,7 @@ bool fits_kind(std::string_view name, MetricKind kind) {
 void check_label(const MetricLabel& label, MetricScope scope) {
   SPATE_CHECK(is_name(label.name) && label.name != "le");
   SPATE_CHECK(scope != MetricScope::worker || label.name != "worker");
+  SPATE_CHECK(label.values.empty() || label.unnamed == 0);
   for (std::size_t i = 0; i < label.values.size(); ++i) {
     SPATE_CHECK(!label.values[i].empty());
     SPATE_CHECK(std::ranges::count(label.values, label.values[i]) == 1);
@@ -107,19 +109,36 @@ void MetricTable::add(const MetricRow& row) {
   }
   const auto labels_of = [](const MetricLabel& label) { return label.name.empty() ? 0u : 1u; };
   SPATE_CHECK(family.labels.size() == labels_of(row.outer) + labels_of(row.inner));
-  const std::size_t structs = row.outer.name.empty() ? 1 : row.outer.values.size();
+  const bool named = row.outer.unnamed == 0;
+  const std::size_t structs = row.outer.name.empty() ? 1
+                              : named                ? row.outer.values.size()
+                                                     : row.outer.unnamed;
   const std::size_t cells = row.inner.name.empty() ? 1 : row.inner.values.size();
   for (std::size_t i = 0; i < structs; ++i) {
     for (std::size_t j = 0; j < cells; ++j) {
       std::string labels;
-      if (!row.outer.name.empty()) labels = pair(row.outer.name, row.outer.values[i]);
+      if (!row.outer.name.empty() && named) labels = pair(row.outer.name, row.outer.values[i]);
       if (!labels.empty() && !row.inner.name.empty()) labels += ',';
       if (!row.inner.name.empty()) labels += pair(row.inner.name, row.inner.values[j]);
       const auto same = [&](const MetricSeries& series) { return series.labels == labels; };
-      SPATE_CHECK(std::ranges::none_of(family.series, same));
+      SPATE_CHECK(!named || std::ranges::none_of(family.series, same));
       family.series.push_back(
           {static_cast<std::uint32_t>(row.offset + i * row.struct_bytes + j * row.cell_bytes),
-           std::move(labels)});
+           std::move(labels), named});
+    }
+  }
+}
+
+void MetricTable::name(MetricScope scope, std::size_t offset, std::size_t bytes,
+                       std::string_view value) {
+  for (MetricFamily& family : families_) {
+    if (family.scope != scope) continue;
+    for (MetricSeries& series : family.series) {
+      if (series.offset < offset || series.offset >= offset + bytes) continue;
+      SPATE_CHECK(!std::exchange(series.named, true));
+      const std::string inner = std::move(series.labels);
+      series.labels = pair(family.labels.front().name, value);
+      if (!inner.empty()) series.labels += ',' + inner;
     }
   }
 }

@@ -50,12 +50,14 @@ struct MetricGroup {
 struct MetricLabel {
   std::string name;
   std::vector<std::string> values;
+  std::uint32_t unnamed = 0;  // instead of `values`: how many there may be
 };
 
 // One cell: a sample, or a histogram's samples.
 struct MetricSeries {
   std::uint32_t offset;  // in the block
   std::string labels;    // as in the text format, without braces; may be empty
+  bool named = true;     // false: not in the text
 };
 
 // All that goes by one name. The rows of several groups may join in one family, with the same
@@ -153,6 +155,18 @@ class MetricTable {
     const auto count = static_cast<std::uint32_t>(values.size());
     return {*this, place<T>(scope, count), {std::move(label), std::move(values)}};
   }
+  // A struct for each of up to `count` values, which are found out later: see name().
+  template <typename T>
+  MetricRows<T> group_named_later(MetricScope scope, std::string label, std::uint32_t count) {
+    return {*this, place<T>(scope, count), {std::move(label), {}, count}};
+  }
+  // Says the label's value of one of them. In the process that writes the text, which leaves out
+  // those without one.
+  template <typename T>
+  void name(const MetricGroup<T>& group, std::uint32_t index, std::string_view value) {
+    SPATE_CHECK(index < group.count);
+    name(group.scope, group.offset + index * sizeof(T), sizeof(T), value);
+  }
 
   const std::vector<MetricFamily>& families() const { return families_; }
   std::size_t block_bytes(MetricScope scope) const { return bytes_[index(scope)]; }
@@ -184,6 +198,7 @@ class MetricTable {
   }
   std::uint32_t make_room(Placed placed);
   void add(const MetricRow& row);
+  void name(MetricScope scope, std::size_t offset, std::size_t bytes, std::string_view value);
   MetricFamily& family_of(const MetricRow& row);
 
   std::vector<MetricFamily> families_;

@@ -1,5 +1,6 @@
 #include "core/metric_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <span>
@@ -155,8 +156,10 @@ std::string metric_text(const MetricTable& table, const MetricPages& pages, cons
   std::string out;
   out.reserve(most_bytes(table, workers.size(), split));
   for (const MetricFamily& family : table.families()) {
+    if (std::ranges::none_of(family.series, &MetricSeries::named)) continue;
     Writer writer(out, family);
     for (const MetricSeries& series : family.series) {
+      if (!series.named) continue;
       if (family.scope == MetricScope::instance) {
         writer.write(series, {}, {&instance, 1});
       } else if (family.scope == MetricScope::scrape) {

@@ -16,6 +16,12 @@ std::uint64_t pack(Handle handle) {
          handle.index;
 }
 
+Handle unpack(std::uint64_t data) {
+  const auto low = static_cast<std::uint32_t>(data);
+  return {static_cast<std::uint16_t>(low >> kIndexBits), low & (kMaxIndex - 1),
+          static_cast<std::uint32_t>(data >> 32)};
+}
+
 }  // namespace
 
 Reactor::Reactor(const Options& options)
@@ -75,22 +81,33 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
   wake_at(static_cast<Tick>((now_ns_ - start_ns_) / kTickNs));
   if (ready > 0) last_event_ns_ = now_ns_;
   for (int i = 0; i < ready; ++i) {
-    const std::uint64_t data = events_[static_cast<std::size_t>(i)].data.u64;
-    const auto low = static_cast<std::uint32_t>(data);
-    sinks_[low >> kIndexBits]->on_event(low & ((1u << kIndexBits) - 1),
-                                        static_cast<std::uint32_t>(data >> 32),
-                                        events_[static_cast<std::size_t>(i)].events);
+    const epoll_event& event = events_[static_cast<std::size_t>(i)];
+    const Handle handle = unpack(event.data.u64);
+    sinks_[handle.sink]->on_event(handle.index, handle.generation, event.events);
   }
-  serve_wheel();
+  if (wheel_.now() != now_) serve_wheel();
   if (precise_.next_deadline_ns() <= now_ns_) precise_.fire_due(now_ns_);
   if (observer_ != nullptr) observer_->on_turn_end();
   // One writer: no locked instruction is needed.
   if (turn_word_ != nullptr)
     turn_word_->store(turn_word_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   served_ns_ = sys::monotonic_ns();
-  metrics_->lag.observe(served_ns_ - now_ns_);
+  const std::int64_t lag = served_ns_ - now_ns_;
+  if (lag > slow_turn_ns_) [[unlikely]]
+    tell_slow_turn(lag, ready);
+  metrics_->lag.observe(lag);
   metrics_->events.add(static_cast<std::uint64_t>(ready));
   return 0;
+}
+
+[[gnu::cold]] void Reactor::tell_slow_turn(std::int64_t ns, int events) {
+  on_slow_turn_({ns, events, events == 1 ? unpack(events_[0].data.u64) : Handle{}});
+}
+
+// Not inlined: most turns of a busy loop come within a tick of the last one, and are spared its
+// registers.
+[[gnu::noinline]] void Reactor::serve_wheel() {
+  wheel_.advance(now_, [this](TimerNode& node) { observer_->on_wheel_timer(node); });
 }
 
 // Until the nearest deadline; zero while busy polling.

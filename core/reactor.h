@@ -14,6 +14,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <vector>
 
 #include "core/base.h"
@@ -93,9 +95,7 @@ class Reactor {
   // For drivers without descriptors, which serve a batch of their own between the two: time moves
   // on, and the wheel follows it.
   void wake_at(Tick tick) { now_ = tick; }
-  void serve_wheel() {
-    wheel_.advance(now_, [this](TimerNode& node) { observer_->on_wheel_timer(node); });
-  }
+  void serve_wheel();
   void stop() { stopping_ = true; }
   // In a forked child that will not use this loop: closes it, and leaves the parent's registrations
   // alone.
@@ -103,8 +103,21 @@ class Reactor {
   // Counts turns in `word`, for whoever watches this loop from outside.
   void set_turn_word(std::atomic<std::uint64_t>& word) { turn_word_ = &word; }
 
+  // A turn that took longer than it should.
+  struct SlowTurn {
+    std::int64_t ns;  // since its wake-up
+    int events;
+    Handle event;  // the only one, where events is 1
+  };
+  // Calls `tell` at the end of each turn that took longer than `ns`.
+  void watch_turns(std::int64_t ns, std::function<void(const SlowTurn&)> tell) {
+    slow_turn_ns_ = ns;
+    on_slow_turn_ = std::move(tell);
+  }
+
  private:
   int wait_and_serve(std::int64_t max_wait_ns);
+  void tell_slow_turn(std::int64_t ns, int events);
   std::int64_t wait_ns(std::int64_t max_wait_ns) const;
 
   const Options options_;
@@ -121,6 +134,8 @@ class Reactor {
   std::int64_t served_ns_ = 0;  // when the last turn ended
   std::int64_t last_event_ns_ = 0;
   std::atomic<std::uint64_t>* turn_word_ = nullptr;
+  std::int64_t slow_turn_ns_ = std::numeric_limits<std::int64_t>::max();
+  std::function<void(const SlowTurn&)> on_slow_turn_;
   bool stopping_ = false;
 };
 

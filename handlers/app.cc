@@ -1,6 +1,8 @@
 #include "handlers/app.h"
 
 #include <cstring>
+#include <exception>
+#include <optional>
 #include <string>
 
 #include "core/log.h"
@@ -88,6 +90,21 @@ class Certificates {
   core::Snapshot snapshot_;
 };
 
+// In a child. Modules may throw where they mount their endpoints; what endpoints throw later ends
+// in their guards.
+int work(const Settings& settings, const Registry& registry, core::Slots& slots,
+         ServerMetrics& metrics, const ServerSockets& sockets, const core::Snapshot& certificates,
+         const core::Birth& birth) {
+  std::optional<Worker> worker;
+  try {
+    worker.emplace(settings, registry, slots, metrics, sockets, certificates, birth);
+  } catch (const std::exception& error) {
+    log::set_process("worker " + std::to_string(birth.slot));
+    return fail(std::string("an endpoint cannot be mounted: ") + error.what());
+  }
+  return worker->run();
+}
+
 int serve(const Settings& settings, const Registry& registry) {
   const std::uint32_t workers = worker_count(settings);
   Certificates certificates(settings);
@@ -116,9 +133,8 @@ int serve(const Settings& settings, const Registry& registry) {
                                .leave_ns = leave_ms * kMs,
                                .work =
                                    [&](const core::Birth& birth) {
-                                     Worker worker(settings, registry, slots, metrics, *sockets,
-                                                   certificates.snapshot(), birth);
-                                     return worker.run();
+                                     return work(settings, registry, slots, metrics, *sockets,
+                                                 certificates.snapshot(), birth);
                                    },
                                .on_reload = [&] { certificates.reload(slots); },
                                .on_gone = [&](std::uint32_t slot) { metrics.on_worker_gone(slot); },

@@ -107,6 +107,20 @@ MetricGroup<DeflateMetrics> add_deflate(MetricTable& table) {
   return rows.group();
 }
 
+MetricGroup<EndpointMetrics> add_endpoints(MetricTable& table) {
+  using Metrics = EndpointMetrics;
+  auto rows = table.group_named_later<Metrics>(MetricScope::worker, "endpoint", kEndpointPlaces);
+  rows.add("spate_handler_exceptions_total",
+           "Exceptions that an endpoint's code threw: each closed its connection (1011), or was "
+           "answered with 500.",
+           &Metrics::exceptions);
+  rows.add("spate_handler_overruns_total",
+           "Calls of an endpoint's code that took longer than --handler-warn-ms: meanwhile its "
+           "worker served nobody else.",
+           &Metrics::overruns);
+  return rows.group();
+}
+
 MetricGroup<HttpMetrics> add_http(MetricTable& table) {
   auto rows = table.group<HttpMetrics>(MetricScope::worker);
   rows.add("spate_http_requests_total",
@@ -143,13 +157,14 @@ std::vector<std::string> refusal_names() {
   for (const auto& info : codec::kHandshakeErrors)
     if (info.error != codec::HandshakeError::none) names.emplace_back(info.name);
   names.insert(names.end(), {"not_found", "method_not_allowed", "request_timeout",
-                             "short_of_memory", "endpoint"});
+                             "short_of_memory", "endpoint", "endpoint_failed"});
   SPATE_CHECK(names.size() == kRefusalReasons);
   return names;
 }
 
 HandlerMetrics HandlerMetrics::add_to(MetricTable& table) {
-  return {add_sessions(table), add_deflate(table), add_http(table), add_build(table)};
+  return {add_sessions(table), add_deflate(table), add_endpoints(table), add_http(table),
+          add_build(table)};
 }
 
 }  // namespace spate::handlers

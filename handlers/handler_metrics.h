@@ -52,6 +52,14 @@ struct alignas(64) DeflateMetrics {
   std::array<core::Counter, 2> refusals;  // offer, memory
 };
 
+// Of an endpoint in a worker.
+struct EndpointMetrics {
+  core::Counter exceptions;
+  core::Counter overruns;
+};
+// Endpoints of a worker that are told apart; the last place is for all that come after.
+inline constexpr std::uint32_t kEndpointPlaces = 32;
+
 // Of both HttpProtocols of a worker.
 struct alignas(64) HttpMetrics {
   std::array<core::Counter, 5> requests;  // by status class, from 1xx
@@ -70,6 +78,7 @@ struct HandlerMetrics {
 
   core::MetricGroup<SessionMetrics> sessions;
   core::MetricGroup<DeflateMetrics> deflate;
+  core::MetricGroup<EndpointMetrics> endpoints;  // named by path in each worker
   core::MetricGroup<HttpMetrics> http;
   core::MetricGroup<BuildMetrics> build;
 };

@@ -43,7 +43,8 @@ class Module {
   // In the master, when the settings are known and before shared memory is made. The groups belong
   // to the module; it finds them again in mount().
   virtual void add_metrics(core::MetricTable&) {}
-  // In each worker, after fork.
+  // In each worker, after fork: the same endpoints in the same order. A worker in which it throws
+  // ends.
   virtual void mount(const Mounts& mounts) = 0;
 };
 

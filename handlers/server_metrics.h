@@ -34,6 +34,11 @@ class ServerMetrics {
     return instance().of(core_.processes, slots_.count());
   }
 
+  // In a worker: what the endpoint that counts there is called in what this process writes.
+  void name_endpoint(std::uint32_t place, std::string_view path) {
+    table_.name(handlers_.endpoints, place, path);
+  }
+
   // In the master, when a slot's worker is dead: what it held is gone, what it counted is not.
   void on_worker_gone(std::uint32_t slot);
 

@@ -23,7 +23,6 @@ void Session::adopt(Connection& connection) {
 
 void Session::begin(Connection& connection, DeflatePeer peer) {
   connection.protocol = this;
-  connection.rests_on_backlog = handler_.rests_on_backlog();
   connection.protocol_data = {};
   Data& data = connection.data<Data>();
   data.last_message = table_.now();
@@ -34,7 +33,11 @@ void Session::begin(Connection& connection, DeflatePeer peer) {
   table_.disarm(connection);
   table_.arm(connection, first_deadline(table_.now()));
   WebSocket socket(*this, connection);
-  handler_.on_open(socket);
+  const bool returned = guard_.run([&] {
+    connection.rests_on_backlog = handler_.rests_on_backlog();
+    handler_.on_open(socket);
+  });
+  if (!returned) on_thrown(connection);
 }
 
 void Session::on_open(Connection& connection) {
@@ -108,18 +111,36 @@ void Session::deliver(Connection& connection, MessageDecoder* in_place, Opcode o
         std::memory_order_relaxed);
   delivering_ = {in_place, &connection, payload};
   WebSocket socket(*this, connection);
-  if (--until_timed_ != 0) [[likely]]
-    handler_.on_message(socket, {opcode, payload});
-  else
-    time_handler(socket, {opcode, payload});
+  try {
+    if (--until_timed_ != 0) [[likely]]
+      handler_.on_message(socket, {opcode, payload});
+    else
+      time_handler(socket, {opcode, payload});
+  } catch (...) {
+    guard_.threw();
+    on_thrown(*delivering_.connection);  // a register less across the call than `connection`
+  }
   delivering_.decoder = nullptr;
 }
 
+// The histogram takes one message in kTimedEvery, also while each is timed for the guard: what is
+// looked at because it was slow would tell it that everything is.
 [[gnu::noinline]] void Session::time_handler(WebSocket& socket, const Message& message) {
-  until_timed_ = kTimedEvery;
+  until_sampled_ -= timed_step_;
+  const bool sampled = until_sampled_ == 0;
+  if (sampled) until_sampled_ = kTimedEvery;
   const std::int64_t begun = core::sys::monotonic_ns();
+  timed_step_ = until_timed_ = guard_.watches(begun) ? 1 : until_sampled_;
   handler_.on_message(socket, message);
-  metrics_->handler.observe(core::sys::monotonic_ns() - begun);
+  const std::int64_t took = core::sys::monotonic_ns() - begun;
+  if (sampled) metrics_->handler.observe(took);
+  guard_.took(took);
+}
+
+// What the handler had sent before it threw goes out; nothing more is read.
+[[gnu::cold]] void Session::on_thrown(Connection& connection) {
+  if (connection.stage == core::Stage::open)
+    fail(connection, codec::kCloseInternalError, "internal error");
 }
 
 void Session::answer_ping(Connection& connection, MessageDecoder& decoder, Bytes payload) {
@@ -225,7 +246,9 @@ void Session::close(Connection& connection, CloseCode code, std::string_view rea
 void Session::on_leave(Connection& connection) {
   if (connection.stage != core::Stage::open || connection.data<Data>().close_sent) return;
   WebSocket socket(*this, connection);
-  close(connection, handler_.on_drain(socket), "server is leaving");
+  CloseCode code = codec::kCloseInternalError;
+  (void)guard_.run([&] { code = handler_.on_drain(socket); });
+  close(connection, code, "server is leaving");
 }
 
 void Session::send_close(Connection& connection, CloseCode code, std::string_view reason) {
@@ -254,7 +277,7 @@ void Session::fail(Connection& connection, codec::FrameError error) {
 void Session::report(Connection& connection, CloseCode code, std::string_view reason) {
   if (std::exchange(connection.data<Data>().reported, true)) return;
   WebSocket socket(*this, connection);
-  handler_.on_close(socket, code, reason);
+  (void)guard_.run([&] { handler_.on_close(socket, code, reason); });
 }
 
 void Session::on_end(Connection& connection) {
@@ -270,7 +293,9 @@ void Session::on_overflow(Connection& connection) {
   if (connection.data<Data>().close_sent) return;  // it is the close frame that is being written
   metrics_->overflows.add();
   table_.drop_queued(connection);
-  fail(connection, handler_.overflow_code(), "slow");
+  CloseCode code = codec::kCloseInternalError;
+  (void)guard_.run([&] { code = handler_.overflow_code(); });
+  fail(connection, code, "slow");
 }
 
 void Session::on_drained(Connection& connection) {

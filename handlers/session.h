@@ -12,10 +12,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "codec/message_decoder.h"
 #include "core/connection_table.h"
 #include "handlers/deflation.h"
+#include "handlers/guard.h"
 #include "handlers/handler_metrics.h"
 #include "handlers/websocket.h"
 
@@ -33,6 +35,7 @@ struct SessionOptions {
   std::atomic<std::uint64_t>* last_message = nullptr;
   SessionMetrics* metrics = nullptr;  // null: of its own
   Deflation* deflation = nullptr;     // the worker's; null: permessage-deflate is off
+  Guard* guard = nullptr;             // the endpoint's; null: of its own
 };
 
 // Serves every connection of one endpoint in one worker, but for those that negotiated
@@ -57,6 +60,12 @@ class Session : public core::Protocol {
   void close(core::Connection& connection, codec::CloseCode code, std::string_view reason);
 
   const SessionMetrics& metrics() const { return *metrics_; }
+  const Guard& guard() const { return guard_; }
+  // The next message is timed, whether its turn has come or not.
+  void time_next() {
+    timed_step_ -= until_timed_ - 1;
+    until_timed_ = 1;
+  }
 
   void on_open(core::Connection& connection) override;
   core::Kept on_bytes(core::Connection& connection, const core::ReceiveWindow& window) override;
@@ -77,7 +86,9 @@ class Session : public core::Protocol {
         handler_(handler),
         options_(options),
         deflation_(deflation),
-        metrics_(options.metrics) {}
+        metrics_(options.metrics),
+        guard_(options.guard != nullptr ? *options.guard
+                                        : own_guards_.emplace(Guards::Options{}).of("/")) {}
 
   // Per connection, in Connection::protocol_data.
   struct Data {
@@ -120,6 +131,7 @@ class Session : public core::Protocol {
   core::Kept decode(core::Connection& connection, codec::MessageDecoder& decoder, HalfMessage& half,
                     std::size_t received, Deliver& deliver);
   void time_handler(WebSocket& socket, const Message& message);
+  void on_thrown(core::Connection& connection);
   void answer_ping(core::Connection& connection, codec::MessageDecoder& decoder, Bytes payload);
   void on_peer_close(core::Connection& connection, Bytes payload);
   core::Kept keep(core::Connection& connection, codec::MessageDecoder& decoder, HalfMessage& half,
@@ -144,7 +156,11 @@ class Session : public core::Protocol {
 
  private:
   const core::MetricsOf<SessionMetrics> metrics_;
-  std::uint32_t until_timed_ = 1;  // messages until one is timed
+  std::optional<Guards> own_guards_;
+  Guard& guard_;
+  std::uint32_t until_timed_ = 1;    // messages until one is timed
+  std::uint32_t timed_step_ = 1;     // what that began at
+  std::uint32_t until_sampled_ = 1;  // when it did: messages until one is of the sample
 
   // The message being delivered, so that its payload can be sent from where it lies.
   struct {

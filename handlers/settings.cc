@@ -71,6 +71,10 @@ void add_processes(SettingTable& table, Settings& s) {
   table.add({"stall-ms", group,
              "replace a worker whose loop has not turned for this long; 0 never does",
              milliseconds_value(s.stall_ms, 0, kHourMs)});
+  table.add({"handler-warn-ms", group,
+             "name an endpoint in the log and in the metrics when its code takes longer than this "
+             "for one call; 0 never does",
+             milliseconds_value(s.handler_warn_ms, 0, kHourMs)});
 }
 
 void add_limits(SettingTable& table, Settings& s) {

@@ -33,7 +33,8 @@ struct Settings {
   std::string pid_file;
   std::uint32_t drain_delay_ms = 0;
   std::uint32_t drain_seconds = 10;
-  std::uint32_t stall_ms = 10'000;  // 0: never
+  std::uint32_t stall_ms = 10'000;      // 0: never
+  std::uint32_t handler_warn_ms = 100;  // 0: never
 
   // Limits; those of memory and connections are per worker
   std::uint64_t max_message_bytes = 64 << 10;

@@ -28,7 +28,7 @@ struct Message {
   Bytes payload;         // lives until on_message returns; may be written to
 };
 
-// One connection, for the length of a call. Cheap to copy.
+// One connection. Cheap to copy; a copy may be kept, and written to, until on_close.
 class WebSocket {
  public:
   WebSocket(Session& session, core::Connection& connection)
@@ -74,7 +74,9 @@ struct Admission {
 };
 
 // An endpoint's policy. One object per endpoint and worker serves all its connections, on one
-// thread.
+// thread, and its worker serves nobody else meanwhile: what takes longer than --handler-warn-ms is
+// named. What throws closes its connection with 1011; admit() is then answered with 500. on_close
+// follows an on_open that threw, too.
 class WebSocketHandler {
  public:
   virtual ~WebSocketHandler() = default;

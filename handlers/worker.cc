@@ -78,6 +78,11 @@ SessionOptions session_options(const Settings& settings, core::Slot& slot, Sessi
           .deflation = deflation};
 }
 
+std::int64_t warn_ns(const Settings& settings) {
+  return settings.handler_warn_ms == 0 ? Guards::kNever
+                                       : std::int64_t{settings.handler_warn_ms} * 1'000'000;
+}
+
 HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
   return {.handshake_timeout = core::ticks_of_ms(settings.handshake_timeout_ms),
           .allowed_origins = settings.allowed_origins,
@@ -88,7 +93,7 @@ HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
 }  // namespace
 
 Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-               const ServerMetrics& metrics, const ServerSockets& sockets,
+               ServerMetrics& metrics, const ServerSockets& sockets,
                const core::Snapshot& certificates, const core::Birth& birth)
     : settings_(settings),
       slots_(slots),
@@ -100,11 +105,17 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       reactor_(reactor_options(settings, counters_.of(metrics.core().loop))),
       table_(reactor_, table_options(settings, sockets, counters_.of(metrics.core().connections))),
       deflation_(deflate_options(settings, counters_.of(metrics.handlers().deflate))),
+      guards_({.warn_ns = warn_ns(settings),
+               .metrics = [this](std::string_view path) { return count_endpoint(path); }}),
       public_routes_(
-          table_, session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions),
-                                  settings.deflate ? &deflation_ : nullptr)),
-      internal_routes_(table_, session_options(settings, own_slot(),
-                                               counters_.of(metrics.handlers().sessions), nullptr)),
+          table_,
+          session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions),
+                          settings.deflate ? &deflation_ : nullptr),
+          &guards_),
+      internal_routes_(
+          table_,
+          session_options(settings, own_slot(), counters_.of(metrics.handlers().sessions), nullptr),
+          &guards_),
       public_http_(table_, public_routes_,
                    http_options(settings, counters_.of(metrics.handlers().http))),
       internal_http_(table_, internal_routes_,
@@ -157,6 +168,8 @@ int Worker::start() {
   if (error == 0) error = reactor_.add(birth_.lifeline, EPOLLIN, {ear_number_, kLifeline, 0});
   if (error != 0) return error;
   reactor_.set_turn_word(own_slot().turns);
+  if (settings_.handler_warn_ms != 0)
+    reactor_.watch_turns(warn_ns(settings_), [this](const auto& turn) { on_slow_turn(turn); });
   reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
   accepting_ = true;
   follow_orders();
@@ -172,6 +185,26 @@ void Worker::tick() {
       .log_lines_dropped.add(core::log::dropped() - drops_counted_);
   drops_counted_ = core::log::dropped();
   reactor_.precise().arm(tick_, core::sys::monotonic_ns() + kTickNs);
+}
+
+// A place in shared memory, by the order in which endpoints are mounted: the same in every worker.
+EndpointMetrics* Worker::count_endpoint(std::string_view path) {
+  constexpr std::uint32_t kLast = kEndpointPlaces - 1;
+  const std::uint32_t place = std::min(endpoints_++, kLast);
+  if (place < kLast)
+    metrics_.name_endpoint(place, path);
+  else if (endpoints_ == kEndpointPlaces)
+    metrics_.name_endpoint(kLast, "other");
+  return &counters_.of(metrics_.handlers().endpoints, place);
+}
+
+void Worker::on_slow_turn(const core::Reactor::SlowTurn& turn) {
+  const core::Protocol* const served = turn.events == 1 ? table_.protocol_at(turn.event) : nullptr;
+  Guard* only = public_routes_.guard_of(served);
+  if (only == nullptr) only = internal_routes_.guard_of(served);
+  guards_.on_slow_turn(turn.ns, only);
+  public_routes_.time_next();
+  internal_routes_.time_next();
 }
 
 // --- Accepting: at the own slot's sockets, at those of slots that are covered, and at the shared.

@@ -16,6 +16,7 @@
 #include "core/supervisor.h"
 #include "core/tls_transport.h"
 #include "handlers/deflation.h"
+#include "handlers/guard.h"
 #include "handlers/http/http_protocol.h"
 #include "handlers/registry.h"
 #include "handlers/routes.h"
@@ -27,7 +28,7 @@ namespace spate::handlers {
 class Worker {
  public:
   Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-         const ServerMetrics& metrics, const ServerSockets& sockets,
+         ServerMetrics& metrics, const ServerSockets& sockets,
          const core::Snapshot& certificates, const core::Birth& birth);
   ~Worker();
 
@@ -63,10 +64,12 @@ class Worker {
   void leave_step();
   void ask_to_leave(core::Connection& connection);
   void tick();
+  EndpointMetrics* count_endpoint(std::string_view path);
+  void on_slow_turn(const core::Reactor::SlowTurn& turn);
 
   const Settings& settings_;
   core::Slots& slots_;
-  const ServerMetrics& metrics_;
+  ServerMetrics& metrics_;
   const core::MetricView counters_;
   const ServerSockets& sockets_;
   const core::Snapshot& certificates_;
@@ -78,6 +81,8 @@ class Worker {
   std::optional<core::TlsTransport> tls_;  // when a listener speaks it
   WorkerStatus status_;
   Deflation deflation_;
+  std::uint32_t endpoints_ = 0;  // that have asked where to count
+  Guards guards_;
   Routes public_routes_;
   Routes internal_routes_;
   HttpProtocol public_http_;

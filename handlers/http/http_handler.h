@@ -22,7 +22,8 @@ struct HttpReply {
 };
 
 // An endpoint's policy. One object per endpoint and worker, on one thread. Methods and body size
-// are checked before it is asked; a HEAD is asked as a GET, and the reply's body then left out.
+// are checked before it is asked; a HEAD is asked as a GET, and the reply's body then left out. One
+// that throws is answered for with 500, and its connection closed.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;

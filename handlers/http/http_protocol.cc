@@ -101,12 +101,19 @@ bool HttpProtocol::admit_request(Connection& connection, const Route* route, Hal
     refuse(connection, kNotFound);
     return false;
   }
-  const std::string_view methods = whole_server ? "GET, HEAD" : route->http->methods();
+  std::string_view methods = "GET, HEAD";
+  std::uint64_t max_body = 0;
+  if (!whole_server && !route->guard->run([&] {
+        methods = route->http->methods();
+        max_body = route->http->max_body_bytes();
+      })) {
+    refuse(connection, kEndpointFailed);
+    return false;
+  }
   if (!whole_server && !lists(methods, head_.method)) {
     refuse(connection, kMethodNotAllowed, methods);
     return false;
   }
-  const std::uint64_t max_body = whole_server ? 0 : route->http->max_body_bytes();
   const codec::HttpError error = half.body.start(head_, {.max_body_bytes = max_body});
   if (error != codec::HttpError::none) {
     refuse(connection, refusal_of(error));
@@ -172,7 +179,11 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
     refuse(connection, refusal_of(error));
     return nullptr;
   }
-  const Admission admission = route.websocket->admit({head_, handshake});
+  Admission admission;
+  if (!route.guard->run([&] { admission = route.websocket->admit({head_, handshake}); })) {
+    refuse(connection, kEndpointFailed);
+    return nullptr;
+  }
   if (!admission.accepted()) {
     refuse(connection, refusal_by_endpoint(admission.status, admission.remedy));
     return nullptr;
@@ -200,7 +211,9 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
 void HttpProtocol::respond(Connection& connection, std::string_view body) {
   const bool head_only = head_.method == "HEAD";
   HttpReply reply{.status = 204};
-  if (head_.path != "*") reply = routes_.find(head_.path)->http->on_request({head_, body});
+  if (const Route* const route = head_.path != "*" ? routes_.find(head_.path) : nullptr)
+    if (!route->guard->run([&] { reply = route->http->on_request({head_, body}); }))
+      return refuse(connection, kEndpointFailed);
   const bool has_content = reply.status != 204;
   reply_.resize(512 + reply.content_type.size() + reply.body.size());
   const Bytes room{reinterpret_cast<std::byte*>(reply_.data()), reply_.size()};

@@ -42,7 +42,10 @@ inline constexpr Refusal kShortOfMemory{kFirstOwnReason + 3, 503,
 constexpr Refusal refusal_by_endpoint(int status, std::string_view remedy) {
   return {kFirstOwnReason + 4, status, remedy};
 }
-inline constexpr std::size_t kRefusalReasons = kFirstOwnReason + 5;
+// Its code threw.
+inline constexpr Refusal kEndpointFailed{kFirstOwnReason + 5, 500,
+                                         "The server failed to answer: try again later."};
+inline constexpr std::size_t kRefusalReasons = kFirstOwnReason + 6;
 
 std::vector<std::string> refusal_names();
 

@@ -80,6 +80,26 @@ TEST_F(MetricTableTest, StartsAtZero) {
     for (const tests::Sample& sample : family.samples) EXPECT_EQ(sample.value, 0) << sample.name;
 }
 
+TEST_F(MetricTableTest, ValuesThatAreNamedLaterAreInTheTextOnceTheyAre) {
+  MetricTable table;
+  auto rows = table.group_named_later<RoomMetrics>(MetricScope::worker, "room", 3);
+  rows.add("chat_leaves_total", "People who left.", &RoomMetrics::leaves, "how",
+           {"politely", "slammed"});
+  MetricPages pages;
+  ASSERT_EQ(pages.create(table, kWorkers), 0);
+  const auto text = [&] { return metric_text(table, pages, nullptr, MetricSplit::none); };
+  EXPECT_EQ(text(), "");
+  table.name(rows.group(), 1, "a \"b\"");
+  for (std::uint32_t slot = 0; slot < kWorkers; ++slot)
+    pages.worker(slot).of(rows.group(), 1).leaves[0].add(2);
+  const Exposition read(text());
+  ASSERT_EQ(read.error(), "");
+  ASSERT_EQ(read.families().size(), 1u);
+  EXPECT_EQ(read.families()[0].samples.size(), 2u);
+  EXPECT_EQ(read.value("chat_leaves_total", {{"room", "a \"b\""}, {"how", "politely"}}),
+            2 * kWorkers);
+}
+
 TEST_F(MetricTableTest, SumsTheWorkers) {
   for (std::uint32_t slot = 0; slot < kWorkers; ++slot) {
     chat(slot).messages.add(slot + 1);

@@ -157,6 +157,27 @@ TEST_F(ReactorTest, ErrorsOfTheKernelAreReturned) {
   EXPECT_EQ(refused.open(), -EMFILE);
 }
 
+TEST_F(ReactorTest, ATurnThatTakesTooLongIsTold) {
+  Reactor& loop = start();
+  std::vector<std::pair<int, std::uint32_t>> told;  // events, and which it was
+  loop.watch_turns(100 * kMs, [&](const Reactor::SlowTurn& turn) {
+    EXPECT_GT(turn.ns, 100 * kMs);
+    EXPECT_EQ(turn.event.sink, turn.events == 1 ? sink : 0);
+    told.emplace_back(turn.events, turn.event.index);
+  });
+  Bell one, other;
+  ASSERT_EQ(loop.add(one.fd(), EPOLLIN, {sink, 7, 0}), 0);
+  ASSERT_EQ(loop.add(other.fd(), EPOLLIN, {sink, 8, 0}), 0);
+  one.ring();
+  EXPECT_EQ(loop.turn(0), 0);
+  EXPECT_TRUE(told.empty());
+  on_ring = [] { sys_faults().move_clock(101 * kMs); };
+  EXPECT_EQ(loop.turn(0), 0);
+  other.ring();
+  EXPECT_EQ(loop.turn(0), 0);
+  EXPECT_EQ(told, (std::vector<std::pair<int, std::uint32_t>>{{1, 7}, {2, 0}}));
+}
+
 TEST_F(ReactorTest, RunEndsAfterTheTurnThatStopsIt) {
   Reactor& loop = start();
   Bell bell;

@@ -45,7 +45,8 @@ class ServerMetricsTest : public testing::Test {
 
 // How many processes there are and what they are called is the installation's.
 bool of_the_installation(const core::MetricLabel& label) {
-  return std::ranges::count(std::array{"worker", "process", "version", "build"}, label.name) > 0;
+  return std::ranges::count(std::array{"worker", "process", "version", "build", "endpoint"},
+                            label.name) > 0;
 }
 
 std::string join(const std::vector<std::string>& values) {
@@ -97,6 +98,7 @@ TEST_F(ServerMetricsTest, PageListsThemAll) {
 }
 
 TEST_F(ServerMetricsTest, TextIsWellFormedAndWhole) {
+  metrics_->name_endpoint(0, "/echo");
   for (const auto split : {core::MetricSplit::none, core::MetricSplit::by_worker}) {
     const tests::Exposition text(metrics_->text(split));
     ASSERT_EQ(text.error(), "");
