@@ -94,11 +94,11 @@ bool LogBroker::evict() {
   bool any = false;
   while (before - log_.live_bytes() < log_.segment_bytes() / 4) {
     if (Stream* const stream = streams_.oldest_keeping()) {
-      drop_kept(*stream);
       metrics_->evictions[0].add();
+      drop_kept(*stream);
     } else if (Stream* const idle = streams_.oldest_idle()) {
-      forget(*idle);
       metrics_->evictions[1].add();
+      forget(*idle);
     } else {
       break;
     }
