@@ -77,6 +77,9 @@ compare: all ## Spate, the floor and other servers in one run (QUICK=1 ROWS=… 
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')
 
+sim: build-tests ## brokers killed after each of their stores, in many more schedules (ROUNDS=… SEED=…)
+	@$(BUILD)/tests/sim_log_broker $(or $(ROUNDS),500) $(SEED)
+
 kill-series: build-tests ## workers killed, stopped and starved under load, a hundred times each
 	@for s in kill descriptors stop; do python3 tests/system/supervision.py $(BUILD)/spate $$s --rounds 100; done
 
@@ -104,4 +107,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance kill-series million leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series million leak format lint install clean help
