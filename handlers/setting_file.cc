@@ -1,12 +1,14 @@
 // RapidJSON's reader as a stream of events: no tree is built, nesting costs no stack, and what does
-// not belong into a settings file ends the parse where it stands, with the line.
-#include <rapidjson/error/en.h>
+// not belong into a settings file ends the parse where it stands, with the line. An object that is
+// a setting's value is passed over event by event and then taken as the text that it is, so that
+// its bytes and its repeated keys reach whoever understands it.
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
 
 #include "core/printable.h"
+#include "handlers/setting_json.h"
 #include "handlers/setting_source.h"
 
 namespace spate::handlers {
@@ -31,12 +33,22 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
     return item({text, bytes}, kJsonString);
   }
   bool StartObject() {
-    if (inside_) return refuse("an object", "write a value");
+    if (in_object()) return deeper();
+    if (inside_) {
+      object_at_ = stream_.Tell();
+      object_line_ = line();
+      return deeper();
+    }
     inside_ = true;
     return true;
   }
-  bool EndObject(rapidjson::SizeType) { return true; }
+  bool EndObject(rapidjson::SizeType) {
+    if (!in_object() || --depth_ > 0) return true;
+    // The closing brace is yet to be taken.
+    return item(text_.substr(object_at_, stream_.Tell() + 1 - object_at_), kJsonObject);
+  }
   bool Key(const char* text, rapidjson::SizeType bytes, bool) {
+    if (in_object()) return true;
     key_.assign(text, bytes);
     const auto earlier = std::ranges::find(assignments_, key_, &Assignment::key);
     if (earlier == assignments_.end()) return true;
@@ -45,6 +57,7 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
     return false;
   }
   bool StartArray() {
+    if (in_object()) return deeper();
     if (!inside_) return no_object();
     if (in_list_) return refuse("a list in a list", "write the items in one list");
     in_list_ = true;
@@ -52,6 +65,10 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
     return true;
   }
   bool EndArray(rapidjson::SizeType) {
+    if (in_object()) {
+      --depth_;
+      return true;
+    }
     in_list_ = false;
     return true;
   }
@@ -76,16 +93,27 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   std::string subject() const {
     return core::printable(key_, kMaxShownBytes) + " (" + place(stream_.Tell()) + ")";
   }
+  bool in_object() const { return depth_ > 0; }
+  bool deeper() {
+    if (++depth_ <= kMaxJsonDepth) return true;
+    error_ = subject() + ": " + too_deep();
+    return false;
+  }
   bool refuse(std::string_view what, std::string_view remedy) {
+    if (in_object()) return true;
     if (!inside_) return no_object();
     error_ =
         subject() + ": " + std::string(what) + " is no value of a setting; " + std::string(remedy);
     return false;
   }
   bool item(std::string_view text, JsonType json) {
+    if (in_object()) return true;
     if (!inside_) return no_object();
     if (!in_list_)
-      assignments_.push_back({.key = key_, .items = {}, .list = false, .line = line()});
+      assignments_.push_back({.key = key_,
+                              .items = {},
+                              .list = false,
+                              .line = json == kJsonObject ? object_line_ : line()});
     assignments_.back().items.push_back({std::string(text), json});
     return true;
   }
@@ -95,19 +123,13 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   const rapidjson::MemoryStream& stream_;
   bool inside_ = false;
   bool in_list_ = false;
+  std::size_t depth_ = 0;  // within an object that is a value
+  std::size_t object_at_ = 0;
+  int object_line_ = 0;
   std::string key_;
   std::string error_;
   std::vector<Assignment> assignments_;
 };
-
-// RapidJSON's sentences in the form of ours.
-std::string syntax_error(rapidjson::ParseErrorCode code) {
-  std::string sentence = rapidjson::GetParseError_En(code);
-  if (sentence.ends_with('.')) sentence.pop_back();
-  if (!sentence.empty() && sentence[0] >= 'A' && sentence[0] <= 'Z')
-    sentence[0] = static_cast<char>(sentence[0] - 'A' + 'a');
-  return "not JSON: " + sentence;
-}
 
 }  // namespace
 
@@ -130,7 +152,7 @@ SourceResult parse_settings_json(std::string_view text, const std::string& path)
     return core::Failure{events.error()};
   }
   if (result.IsError())
-    return core::Failure{events.place(result.Offset()) + ": " + syntax_error(result.Code())};
+    return core::Failure{events.place(result.Offset()) + ": " + json_syntax_error(result.Code())};
   return std::move(events.assignments());
 }
 

@@ -46,9 +46,10 @@ std::string nearest(std::string_view text, const std::vector<std::string>& known
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, wanted.size() / 3) + 1;
   for (const std::string& name : known) {
+    const std::string candidate = plain(name);
     // The start of a name is nearer than any misspelling but a single slip.
-    const bool start = wanted.size() >= 3 && name.starts_with(wanted);
-    const std::size_t steps = start ? 1 : distance(wanted, name);
+    const bool start = wanted.size() >= 3 && candidate.starts_with(wanted);
+    const std::size_t steps = start ? 1 : distance(wanted, candidate);
     if (steps < best_distance && steps < name.size()) {
       best = name;
       best_distance = steps;

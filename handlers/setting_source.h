@@ -13,7 +13,7 @@ namespace spate::handlers {
 
 enum class Source : std::uint8_t { preset, file, environment, flag };
 
-// An item as it was written. Flags and environment have strings only.
+// An item as it was written; an object as its whole text. Flags and environment have strings only.
 struct Item {
   std::string text;
   JsonType json = kJsonString;
@@ -49,7 +49,7 @@ std::vector<Assignment> read_environment(const char* const* environment, std::st
 std::string environment_name(std::string_view prefix, std::string_view setting);
 
 // One JSON object of settings (RFC 8259, strictly: no comments, no trailing commas, no duplicate
-// keys). `path` is for error lines only.
+// keys but inside a value). `path` is for error lines only.
 SourceResult parse_settings_json(std::string_view text, const std::string& path);
 
 // The one of `known` that `text` was most likely meant to be; empty when none is near.

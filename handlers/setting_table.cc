@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/printable.h"
 #include "handlers/setting_help.h"
+#include "handlers/setting_json.h"
 
 namespace spate::handlers {
 namespace {
@@ -37,6 +38,7 @@ void split(std::string_view text, std::vector<Item>& items) {
 
 std::string json_name(unsigned json, bool list) {
   std::string name = json == kJsonBoolean  ? "true or false"
+                     : json == kJsonObject ? "an object"
                      : json == kJsonNumber ? "a number"
                      : json == kJsonString ? "a string"
                                            : "a number or a string";
@@ -55,6 +57,20 @@ std::vector<Item> items_for(const Setting& setting, Source source, const Assignm
   std::vector<Item> items;
   for (const Item& item : assignment.items) split(item.text, items);
   return items;
+}
+
+// The present value for a line of output, still to be shortened.
+std::string value_of(const Setting& setting) {
+  if (setting.secret) return "(secret)";
+  const std::string text = join(setting.value.show());
+  return setting.value.json == kJsonObject ? squeezed_json(text) : text;
+}
+
+// A value that is refused. Of an object the complaint says where in it; its beginning says nothing.
+std::string refused(const Setting& setting, const Item& item) {
+  if (setting.secret) return "(secret)";
+  const bool object = ((item.json | setting.value.json) & kJsonObject) != 0;
+  return object && item.text.starts_with('{') ? "{…}" : item.text;
 }
 
 bool well_formed(std::string_view name) {
@@ -180,8 +196,7 @@ std::string SettingTable::apply(Source source, const Assignment& assignment) {
     } else {
       wrong = value.add(item.text);
     }
-    if (!wrong.empty())
-      return blame(source, assignment, setting->secret ? "(secret)" : item.text, wrong);
+    if (!wrong.empty()) return blame(source, assignment, refused(*setting, item), wrong);
   }
   setting->source = source;
   setting->line = assignment.line;
@@ -257,8 +272,8 @@ Outcome SettingTable::parse(int argc, const char* const* argv, const char* const
 std::string SettingTable::describe(std::string_view name) const {
   const Setting* setting = find(name);
   SPATE_CHECK(setting != nullptr);
-  const std::string value = setting->secret ? "(secret)" : join(setting->value.show());
-  return subject(setting->source, name) + "=" + core::printable(value, kMaxShownBytes) + " (" +
+  return subject(setting->source, name) + "=" +
+         core::printable(value_of(*setting), kMaxShownBytes) + " (" +
          place(setting->source, setting->line) + ")";
 }
 
@@ -266,8 +281,7 @@ std::vector<std::string> SettingTable::differences() const {
   std::vector<std::string> out;
   for (const Setting& setting : settings_) {
     if (setting.reach == Reach::flag_only || setting.value.show() == setting.preset) continue;
-    const std::string value = setting.secret ? "(secret)" : join(setting.value.show());
-    out.push_back(setting.name + "=" + core::printable(value, kMaxShownBytes) + " (" +
+    out.push_back(setting.name + "=" + core::printable(value_of(setting), kMaxShownBytes) + " (" +
                   place(setting.source, setting.line) + ")");
   }
   return out;

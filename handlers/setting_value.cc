@@ -5,6 +5,8 @@
 #include <optional>
 #include <system_error>
 
+#include "handlers/setting_json.h"
+
 namespace spate::handlers {
 namespace {
 
@@ -176,6 +178,23 @@ SettingValue mode_value(unsigned& variable) {
       digits[3 - i] = static_cast<char>('0' + (variable >> 3 * i & 7));
     return std::vector<std::string>{digits};
   };
+  return value;
+}
+
+SettingValue json_value(std::string& variable, std::function<std::string(std::string_view)> check) {
+  SettingValue value;
+  value.type = "JSON";
+  value.json = kJsonObject;
+  value.clear = [&variable] { variable.clear(); };
+  value.add = [&variable, check = std::move(check)](std::string_view text) -> std::string {
+    if (!text.empty()) {
+      if (std::string wrong = check_json_object(text); !wrong.empty()) return wrong;
+      if (std::string wrong = check ? check(text) : ""; !wrong.empty()) return wrong;
+    }
+    variable = text;
+    return {};
+  };
+  value.show = [&variable] { return std::vector<std::string>{variable}; };
   return value;
 }
 

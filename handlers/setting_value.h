@@ -14,7 +14,7 @@
 namespace spate::handlers {
 
 // JSON types that a value takes in a configuration file; they can be or-ed.
-enum JsonType : unsigned { kJsonBoolean = 1, kJsonNumber = 2, kJsonString = 4 };
+enum JsonType : unsigned { kJsonBoolean = 1, kJsonNumber = 2, kJsonString = 4, kJsonObject = 8 };
 
 struct SettingValue {
   std::string type;   // as --help shows it: "MS", "ADDRESS", "text|json"; empty for a boolean
@@ -48,6 +48,11 @@ SettingValue texts_value(std::vector<std::string>& variable, TextRule rule);
 
 // Permissions of a file, in octal as chmod has them: "660", "0660".
 SettingValue mode_value(unsigned& variable);
+
+// A JSON object: in a file the object itself, whose exact text the variable gets, elsewhere that
+// text. It is well-formed and nested within kMaxJsonDepth when `check` sees it; what is in it,
+// repeated keys too, is the check's business. Empty means none, unchecked.
+SettingValue json_value(std::string& variable, std::function<std::string(std::string_view)> check);
 
 // CPU numbers: items such as "3" and "0-7", in the order given.
 SettingValue cpus_value(std::vector<int>& variable);

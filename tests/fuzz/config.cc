@@ -1,12 +1,15 @@
 // Configuration files, compared with RapidJSON's document of the same bytes: accepted are exactly
-// the flat objects of scalars and lists of scalars without a key twice, and their content is the
-// same. What is refused is refused in one printable line.
+// the objects of scalars, objects and lists of these two without a key twice, nested within the
+// bound, and their content is the same. What is refused is refused in one printable line.
 #include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <set>
 #include <string_view>
 
+#include "handlers/setting_json.h"
 #include "handlers/setting_source.h"
 
 namespace {
@@ -20,13 +23,26 @@ void check_error_line(std::string_view line) {
       line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }));
 }
 
-bool is_scalar(const rapidjson::Value& value) {
-  return value.IsBool() || value.IsString() || value.IsNumber();
+constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
+
+// Whether objects and lists in it are at most so many deep.
+bool within(const rapidjson::Value& value, std::size_t depth) {
+  if (!value.IsObject() && !value.IsArray()) return true;
+  if (depth == 0) return false;
+  if (value.IsArray())
+    return std::all_of(value.Begin(), value.End(),
+                       [depth](const auto& item) { return within(item, depth - 1); });
+  return std::all_of(value.MemberBegin(), value.MemberEnd(),
+                     [depth](const auto& member) { return within(member.value, depth - 1); });
+}
+
+bool is_item(const rapidjson::Value& value) {
+  return value.IsBool() || value.IsString() || value.IsNumber() ||
+         (value.IsObject() && within(value, kMaxJsonDepth));
 }
 
 bool is_value(const rapidjson::Value& value) {
-  return is_scalar(value) ||
-         (value.IsArray() && std::all_of(value.Begin(), value.End(), is_scalar));
+  return is_item(value) || (value.IsArray() && std::all_of(value.Begin(), value.End(), is_item));
 }
 
 // The slow oracle: a whole document, judged after the fact.
@@ -40,12 +56,25 @@ bool is_settings(const rapidjson::Document& document) {
   return true;
 }
 
+// In their order and with repeated keys, which comparing objects would not see.
+std::string written(const rapidjson::Value& value) {
+  rapidjson::StringBuffer out;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(out);
+  value.Accept(writer);
+  return {out.GetString(), out.GetSize()};
+}
+
 void check_item(const Item& item, const rapidjson::Value& value) {
   if (value.IsString()) {
     SPATE_CHECK(item.json == kJsonString);
     SPATE_CHECK(item.text == std::string_view(value.GetString(), value.GetStringLength()));
   } else if (value.IsBool()) {
     SPATE_CHECK(item.json == kJsonBoolean && item.text == (value.GetBool() ? "true" : "false"));
+  } else if (value.IsObject()) {
+    SPATE_CHECK(item.json == kJsonObject && check_json_object(item.text).empty());
+    rapidjson::Document again;
+    again.Parse<kFlags>(item.text.data(), item.text.size());
+    SPATE_CHECK(written(again) == written(value));
   } else {
     SPATE_CHECK(item.json == kJsonNumber);
   }
@@ -60,8 +89,6 @@ void fuzz_file(std::string_view text) {
   if (!text.empty() && kMarkBytes.find(text.front()) != std::string_view::npos) return;
   if (text.find('\0') != std::string_view::npos) return;
   rapidjson::Document document;
-  constexpr unsigned kFlags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   document.Parse<kFlags>(text.data(), text.size());
   // A number too large for a double has no place in a document, but its text is fine.
   if (document.GetParseError() == rapidjson::kParseErrorNumberTooBig) return;

@@ -33,6 +33,12 @@ class SettingTableTest : public SettingsFixture {
                                                           : "";
                                              }}),
                 .secret = true});
+    table->add({"rooms", "Chat", "who may go where",
+                json_value(rooms, [](std::string_view text) -> std::string {
+                  return text.find("cellar") == std::string_view::npos
+                             ? ""
+                             : "no room; leave the cellar out";
+                })});
     table->add_check([this]() -> std::optional<Complaint> {
       if (!shout || mood == Mood::cross) return {};
       return Complaint{"shout", "not while " + table->describe("mood") + "; make it cross"};
@@ -43,6 +49,7 @@ class SettingTableTest : public SettingsFixture {
   Mood mood = Mood::calm;
   bool shout = false;
   std::string secret;
+  std::string rooms;
 };
 
 TEST_F(SettingTableTest, AModulesSettingsComeFromEveryPlace) {
@@ -89,6 +96,63 @@ TEST_F(SettingTableTest, BooleansFromTextOfEachKind) {
             "spate: SPATE_SHOUT=TRUE (environment): neither true nor false; write one of them\n");
   file(R"({"shout": "true"})");
   EXPECT_TRUE(parse().err.ends_with("line 1): a string; write true or false\n"));
+}
+
+TEST_F(SettingTableTest, AnObjectComesAsItsExactText) {
+  const std::string object = "{ \"a\" : [1e2, {\"b}\": null}],\n  \"a\": \"\\u0041 \\\"\" }";
+  file("{\"greeting\": \"moin\",\n\"rooms\": " + object + ", \"shout\": false}");
+  ASSERT_TRUE(parse().run());
+  EXPECT_EQ(rooms, object);
+  EXPECT_EQ(greeting, "moin");
+  variable("SPATE_ROOMS= {} ");
+  ASSERT_TRUE(parse().run());
+  EXPECT_EQ(rooms, " {} ");
+  ASSERT_TRUE(parse({"--rooms", object}).run());
+  EXPECT_EQ(rooms, object);
+  ASSERT_TRUE(parse({"--rooms="}).run());
+  EXPECT_EQ(rooms, "");
+}
+
+TEST_F(SettingTableTest, AnObjectIsShownShortenedInOneLine) {
+  file("{\n\"rooms\": {\n  \"hall\": \"a b\\\"  c\",\n  \"attic\": [1,\t2]\n}}");
+  ASSERT_TRUE(parse().run());
+  EXPECT_EQ(table->differences(),
+            (Strings{"config=" + path() + " (environment)",
+                     R"(rooms={"hall":"a b\"  c","attic":[1,2]} ()" + path() + " line 2)"}));
+  ASSERT_TRUE(parse({"--rooms={\"a\": \"" + std::string(100, 'x') + "\"}"}).run());
+  EXPECT_EQ(table->describe("rooms"), "--rooms={\"a\":\"" + std::string(74, 'x') + "… (flag)");
+  EXPECT_NE(help_text(*table).find("\n  --rooms JSON                    who may go where\n"),
+            std::string::npos);
+}
+
+TEST_F(SettingTableTest, WhatIsNoObjectIsRefused) {
+  struct Row {
+    std::string text;
+    const char* line;
+  };
+  const Row rows[] = {
+      {"hall", "--rooms=hall (flag): not JSON: invalid value at byte 1"},
+      {"[]", "--rooms=[] (flag): not a JSON object; write {\"name\": value, …}"},
+      {"7", "--rooms=7 (flag): not a JSON object; write {\"name\": value, …}"},
+      {" ", "--rooms=  (flag): not a JSON object; write {\"name\": value, …}"},
+      {"{\"a\": 1",
+       "--rooms={…} (flag): not JSON: missing a comma or '}' after an object member "
+       "at byte 8"},
+      {"{} {}",
+       "--rooms={…} (flag): not JSON: the document root must not be followed by other "
+       "values at byte 4"},
+      {"{\"a\": " + std::string(16, '[') + std::string(16, ']') + "}",
+       "--rooms={…} (flag): nested deeper than 16 levels; take the inner ones out"},
+      {"{\"cellar\": 1}", "--rooms={…} (flag): no room; leave the cellar out"},
+  };
+  for (const Row& row : rows)
+    EXPECT_EQ(parse({"--rooms=" + row.text}).err, "spate: " + std::string(row.line) + "\n");
+  file("{\n\"rooms\": {\"cellar\": {}}}");
+  EXPECT_TRUE(parse().err.ends_with(" line 2): no room; leave the cellar out\n"));
+  file(R"({"rooms": "{}"})");
+  EXPECT_TRUE(parse().err.ends_with(" line 1): a string; write an object\n"));
+  file(R"({"rooms": [{}]})");
+  EXPECT_TRUE(parse().err.ends_with(" line 1): a list; write an object\n"));
 }
 
 TEST_F(SettingTableTest, HelpWinsOverMistakesElsewhere) {
@@ -160,8 +224,8 @@ TEST_F(SettingTableTest, ANameThatIsTakenOrMalformedIsABug) {
 }
 
 TEST(Nearest, MisspellingsAndBeginnings) {
-  const Strings known{"workers",   "max-memory", "max-message-bytes",
-                      "log-level", "log-format", "user"};
+  const Strings known{"workers",    "max-memory", "max-message-bytes", "log-level",
+                      "log-format", "user",       "meta_ttl"};
   struct Row {
     const char* text;
     const char* nearest;
@@ -171,6 +235,7 @@ TEST(Nearest, MisspellingsAndBeginnings) {
         Row{"max_memory", "max-memory"}, Row{"maxmemory", "max-memory"},
         Row{"max-mem", "max-memory"}, Row{"max-message", "max-message-bytes"},
         Row{"log-lvl", "log-level"}, Row{"log", "log-level"}, Row{"usr", "user"}, Row{"us", "user"},
+        Row{"meta_ttl", "meta_ttl"}, Row{"meta-ttl", "meta_ttl"}, Row{"meta_", "meta_ttl"},
         Row{"xx", ""}, Row{"", ""}, Row{"quiet", ""}, Row{"w", ""}, Row{"zzzzzzzzzzzz", ""}})
     EXPECT_EQ(nearest(row.text, known), row.nearest) << row.text;
   EXPECT_EQ(nearest(std::string(100'000, 'w'), known), "");

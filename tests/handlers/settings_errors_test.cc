@@ -148,8 +148,11 @@ TEST_F(SettingsErrors, OfTheFile) {
       {R"({"workers": [1]})", "workers=[…] (FILE line 1): a list; write a number"},
       {R"({"workers": null})",
        "workers (FILE line 1): null is no value of a setting; leave the key out for the default"},
-      {R"({"workers": {"n": 1}})",
-       "workers (FILE line 1): an object is no value of a setting; write a value"},
+      {R"({"workers": {"n": 1}})", "workers={…} (FILE line 1): an object; write a number"},
+      {"{\"workers\":\n{\"n\":\n[1, {}]}}", "workers={…} (FILE line 2): an object; write a number"},
+      {R"({"wrokers": {"n": 1}})", "wrokers (FILE line 1): no such setting; did you mean workers?"},
+      {R"({"listen": ["127.0.0.1:1", {}]})",
+       "listen={…} (FILE line 1): an object; write a string, or a list of such"},
       {R"({"listen": [["127.0.0.1:1"]]})",
        "listen (FILE line 1): a list in a list is no value of a setting; write the items in one "
        "list"},
@@ -213,6 +216,16 @@ TEST_F(SettingsErrors, DeepNestingEndsAtTheSecondLevel) {
   EXPECT_EQ(file_error(deep),
             "listen (FILE line 1): a list in a list is no value of a setting; write the items in "
             "one list");
+}
+
+TEST_F(SettingsErrors, DeepNestingEndsInsideAnObjectToo) {
+  EXPECT_EQ(file_error("{\"workers\": {\"a\": " + std::string(1'000'000, '[')),
+            "workers (FILE line 1): nested deeper than 16 levels; take the inner ones out");
+  EXPECT_EQ(file_error("{\"workers\": {\"a\":\n" + std::string(16, '[')),
+            "workers (FILE line 2): nested deeper than 16 levels; take the inner ones out");
+  EXPECT_EQ(
+      file_error("{\"workers\": {\"a\":" + std::string(15, '[') + std::string(15, ']') + "}}"),
+      "workers={…} (FILE line 1): an object; write a number");
 }
 
 TEST_F(SettingsErrors, AcrossSettings) {
