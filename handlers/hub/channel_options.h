@@ -1,16 +1,22 @@
 // What may be done in a channel, and what is kept of it: namespaces, their options, and the rules
-// that follow from a channel's name.
+// that follow from a channel's name. Read once, at the start; asking costs no allocation.
+//
+//   parse: channel_rules_parse.cc   options, one a row: channel_option_table.h   docs/channels.md
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/result.h"
 #include "handlers/hub/broker.h"
+#include "handlers/hub/channel_name.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace spate::handlers::hub {
 
@@ -25,7 +31,7 @@ struct ChannelOptions {
   bool presence = false;
   bool join_leave = false;
   bool force_push_join_leave = false;
-  HistoryPolicy history;
+  HistoryPolicy history{.meta_ttl_ms = std::int64_t{720} * 3'600'000};
   bool force_positioning = false;
   bool allow_positioning = false;
   bool force_recovery = false;
@@ -44,43 +50,49 @@ struct ChannelOptions {
   bool allow_presence_for_subscriber = false;
   bool allow_presence_for_anonymous = false;
   bool allow_user_limited_channels = false;
-  std::string channel_regex;  // of what follows the namespace; empty: any ASCII
-  std::shared_ptr<const std::regex> compiled_regex;
+  std::string channel_regex;  // found in what follows the namespace; empty: any ASCII
+  std::shared_ptr<const re2::RE2> compiled_regex;
   DataFormat publication_data_format = DataFormat::not_empty;
   bool exclude_publisher = false;
   SlowPolicy slow_policy = SlowPolicy::disconnect;
 };
 
-// The parts of a channel's name.
-struct ChannelName {
-  std::string_view space;   // the namespace
-  std::string_view rest;    // what follows it
-  bool is_private = false;  // begins with '$'
-  bool user_limited = false;
-  std::string_view users;  // what follows the last '#', separated by commas
-
-  bool allows(std::string_view user) const;
-};
-
 class ChannelRules {
  public:
+  static constexpr std::size_t kMaxNamespaces = 1000;
+
+  // Nothing is allowed, and there are no namespaces.
+  ChannelRules() : ChannelRules(std::vector<ChannelOptions>(1), {}) {}
+  // options[0] is without_namespace; the others' names differ, and their regexes are compiled.
+  ChannelRules(std::vector<ChannelOptions> options, NameSyntax syntax);
+
   // Out of JSON: {"without_namespace": {…}, "namespaces": [{"name": "chat", …}], …}. The error
-  // names the key, its value and the remedy.
+  // names the key with its path, its value and the remedy.
   static core::Result<ChannelRules> parse(std::string_view json);
 
-  ChannelName name_of(std::string_view channel) const;
+  // Views of the channel and of these rules.
+  ChannelName name_of(std::string_view channel) const { return split_name(channel, syntax_); }
   // Null when its namespace is not defined.
-  const ChannelOptions* options_of(std::string_view channel) const;
+  const ChannelOptions* options_of(std::string_view channel) const {
+    return options_of(name_of(channel));
+  }
+  const ChannelOptions* options_of(const ChannelName& name) const;
   const std::vector<ChannelOptions>& all() const { return options_; }
+  const NameSyntax& syntax() const { return syntax_; }
+  std::size_t max_length() const { return syntax_.max_length; }  // of a channel, in bytes
 
+  // Whether everybody may do everything but have a private channel without a token.
   bool insecure() const { return insecure_; }
   void set_insecure(bool insecure) { insecure_ = insecure; }
 
-  // Whether the part that the namespace leaves free is well-formed.
+  // Whether the part that the namespace leaves free is well-formed. Time grows with its length
+  // alone, whatever the regex.
   static bool well_formed(const ChannelOptions& options, const ChannelName& name);
 
  private:
-  std::vector<ChannelOptions> options_;  // [0]: without_namespace
+  std::vector<ChannelOptions> options_;
+  std::vector<std::uint32_t> by_name_;  // indexes of namespaces, in the order of their names
+  NameSyntax syntax_;
   bool insecure_ = false;
 };
 
@@ -90,10 +102,24 @@ struct Asker {
   bool subscribed = false;
 };
 
-// A decision, and the rule that made it, in words for --explain and the log.
+// A decision and the rule that made it: a few constants, which become words when somebody reads.
 struct Permission {
+  enum class Rule : std::uint8_t {
+    option_on,
+    option_off,
+    not_subscribed,  // and the option, which would do without, is off
+    needs_token,
+    listed,
+    not_listed,
+    insecure,
+  };
+
   bool allowed = false;
-  std::string_view rule;
+  Rule rule = Rule::option_off;
+  std::string_view option;  // a constant
+
+  // "allow_subscribe_for_client is off in namespace chat". `options` are those that were asked.
+  std::string why(const ChannelOptions& options) const;
 };
 
 // Without a token: a valid one allows, and a private channel is not had without.
@@ -106,7 +132,7 @@ Permission may_read_history(const ChannelRules& rules, const ChannelOptions& opt
 Permission may_see_presence(const ChannelRules& rules, const ChannelOptions& options,
                             const Asker& asker);
 
-// For people: which options and permissions apply to a channel, and why.
+// For people: which options and permissions apply to a channel, and why. Ends with a line's end.
 std::string explain(const ChannelRules& rules, std::string_view channel);
 
 }  // namespace spate::handlers::hub
