@@ -1,7 +1,8 @@
 // An echo server that does one thing wrong, so that what judges servers can itself be judged.
 //   misbehaving_server FAULT EVERY [broadcast]
 // One message in EVERY suffers the fault. With broadcast a message goes not back but to all others.
-// Prints the port it listens on. Small and slow on purpose: one thread, poll(), no limits.
+// permessage-deflate is agreed to when offered: messages are inflated, and answered in stored
+// blocks. Prints the port it listens on. Small and slow on purpose: one thread, poll(), no limits.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,6 +20,8 @@
 #include <vector>
 
 #include "codec/accept_key.h"
+#include "codec/deflate.h"
+#include "codec/deflate_terms.h"
 #include "core/base.h"
 
 namespace {
@@ -28,13 +31,14 @@ struct Peer {
   std::string held_back;  // a reply that a later one overtakes, or that waits for a "pong!"
   bool pinged = false;    // in the protocol of the messages
   bool upgraded = false;
+  bool deflate = false;
   bool over = false;  // to be closed once the reply is out
 };
 
 std::string fault;
 std::uint64_t every = 0;
 bool broadcast = false;
-std::uint64_t messages = 0;
+std::uint64_t messages = 0, upgrades = 0;
 std::map<int, Peer> peers;
 
 std::string frame(char opcode, std::string_view payload) {
@@ -49,6 +53,40 @@ std::string frame(char opcode, std::string_view payload) {
       bytes += static_cast<char>(payload.size() >> shift);
   }
   return bytes.append(payload);
+}
+
+constexpr char kRsv1 = 0x40;
+
+// DEFLATE without compression (RFC 1951 §3.2.4), its last block empty and cut off as RFC 7692
+// §7.2.1 says.
+std::string stored(std::string_view payload) {
+  std::string blocks;
+  while (!payload.empty()) {
+    const std::string_view part = payload.substr(0, 65535);
+    const auto low = static_cast<char>(part.size()), high = static_cast<char>(part.size() >> 8);
+    blocks += {0, low, high, static_cast<char>(~low), static_cast<char>(~high)};
+    blocks += part;
+    payload.remove_prefix(part.size());
+  }
+  return blocks += '\0';
+}
+
+std::string inflated(const std::string& payload) {
+  static spate::codec::ZlibMemory memory;
+  static spate::codec::Inflater inflater;
+  static std::vector<std::byte> piece(1 << 16);
+  if (!inflater.is_open()) SPATE_CHECK(inflater.open(memory, spate::codec::kMaxWindowBits));
+  inflater.forget();
+  inflater.start(spate::as_bytes(payload), UINT64_MAX);
+  std::string message;
+  auto status = spate::codec::InflateStatus::more;
+  while (status == spate::codec::InflateStatus::more) {
+    const auto result = inflater.next(piece);
+    message += spate::as_text(spate::ConstBytes(piece).first(result.bytes));
+    status = result.status;
+  }
+  SPATE_CHECK(status == spate::codec::InflateStatus::done);
+  return message;
 }
 
 // Blocks until all is sent, in pieces of `piece` bytes.
@@ -75,6 +113,37 @@ void stall() {
   last = std::chrono::steady_clock::now();
 }
 
+bool compresses(const Peer& peer) {
+  return peer.deflate && fault != "plain";
+}
+
+// What a message is on the wire, header apart.
+std::string encoded(const Peer& peer, std::string_view payload) {
+  return compresses(peer) ? stored(payload) : std::string(payload);
+}
+
+std::string message(const Peer& peer, char opcode, std::string_view payload) {
+  return frame(static_cast<char>(compresses(peer) ? opcode | kRsv1 : opcode),
+               encoded(peer, payload));
+}
+
+// Legal, with a ping between the fragments, unless the continuation claims to be compressed.
+std::string fragments(const Peer& peer, char opcode, std::string_view payload) {
+  const std::string bytes = encoded(peer, payload);
+  std::string reply = frame(opcode, bytes.substr(0, 1));
+  reply[0] = static_cast<char>(compresses(peer) ? opcode | kRsv1 : opcode);
+  const char rest = fault == "rsv1-continuation" ? kRsv1 : 0;
+  return reply + frame(9, "between") + frame(rest, bytes.substr(1));
+}
+
+// A compressed message whose DEFLATE data is none, or not all.
+std::string broken_deflate(char opcode, std::string_view payload) {
+  std::string bytes = stored(payload);
+  if (fault == "cut-deflate") bytes.resize(bytes.size() / 2);
+  if (fault == "corrupt-deflate") bytes[0] |= 6;  // a block type that there is not
+  return frame(static_cast<char>(opcode | kRsv1), bytes);
+}
+
 // What goes out in answer to one message, faults included.
 std::string faulty(int fd, Peer& peer, char opcode, std::string payload) {
   if (fault == "corrupt" && !payload.empty())
@@ -83,7 +152,8 @@ std::string faulty(int fd, Peer& peer, char opcode, std::string payload) {
   if (fault == "truncate") payload.pop_back();
   if (fault == "lengthen") payload += 'x';
   if (fault == "wrong-type") opcode = static_cast<char>(opcode ^ 3);
-  const std::string reply = frame(opcode, payload);
+  if (fault.ends_with("-deflate")) return broken_deflate(opcode, payload);
+  const std::string reply = message(peer, opcode, payload);
   if (fault == "drop") return {};
   if (fault == "double") return reply + reply;
   if (fault == "app-ping") {
@@ -93,7 +163,9 @@ std::string faulty(int fd, Peer& peer, char opcode, std::string payload) {
   if (fault == "unasked") return reply + frame(opcode, "oooooooo") + frame(9, "ping");
   if (fault == "masked")
     return reply.substr(0, 1) + static_cast<char>(reply[1] | 0x80) + reply.substr(2);
-  if (fault == "reserved-bits") return static_cast<char>(reply[0] | 0x40) + reply.substr(1);
+  if (fault == "reserved-bits")
+    return static_cast<char>(reply[0] | (peer.deflate ? kRsv1 / 2 : kRsv1)) + reply.substr(1);
+  if (fault == "rsv1-ping") return reply + frame(9 | kRsv1, "ping");
   if (fault == "close") return frame(8, std::string_view("\x03\xe9", 2));
   if (fault == "reorder") {
     peer.held_back = reply;
@@ -106,16 +178,13 @@ std::string faulty(int fd, Peer& peer, char opcode, std::string payload) {
 std::string reply_to(int fd, Peer& peer, char opcode, const std::string& payload) {
   std::string reply;
   if (peer.pinged) {
-    peer.held_back += frame(opcode, payload);
-  } else if (fault == "fragment" &&
-             payload.size() > 1) {  // legal, with a ping between the fragments
-    reply = frame(opcode, payload.substr(0, 1));
-    reply[0] = opcode;
-    reply += frame(9, "between") + frame(0, payload.substr(1));
+    peer.held_back += message(peer, opcode, payload);
+  } else if ((fault == "fragment" || fault == "rsv1-continuation") && payload.size() > 1) {
+    reply = fragments(peer, opcode, payload);
   } else if (++messages % every == 0) {
     reply = faulty(fd, peer, opcode, payload);
   } else {
-    reply = frame(opcode, payload) + peer.held_back;
+    reply = message(peer, opcode, payload) + peer.held_back;
     peer.held_back.clear();
   }
   return reply;
@@ -140,6 +209,19 @@ std::string answer(int fd, Peer& peer, char opcode, const std::string& payload) 
   return {};
 }
 
+// The header line that answers an offer of permessage-deflate. The faults are those of every second
+// connection, so that some remain.
+std::string extensions(Peer& peer) {
+  const bool faulty = ++upgrades % 2 == 0;
+  peer.deflate =
+      peer.in.find("permessage-deflate") != std::string::npos && !(faulty && fault == "declines");
+  if (!peer.deflate) return {};
+  const char* const server_terms =
+      faulty && fault == "keeps-context" ? "" : "; server_no_context_takeover";
+  return std::string("sec-websocket-extensions: permessage-deflate") + server_terms +
+         "; client_no_context_takeover\r\n";
+}
+
 void upgrade(int fd, Peer& peer) {
   const std::size_t end = peer.in.find("\r\n\r\n");
   if (end == std::string::npos) return;
@@ -152,7 +234,8 @@ void upgrade(int fd, Peer& peer) {
                          ? "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
                          : "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n"
                            "connection: upgrade\r\nsec-websocket-accept: " +
-                               std::string(accept.data(), accept.size()) + "\r\n\r\n";
+                               std::string(accept.data(), accept.size()) + "\r\n" +
+                               extensions(peer) + "\r\n";
   if (fault == "no-answer") head.clear();
   send_all(fd, head, fault == "dribble" ? 1 : std::string_view::npos);
   peer.in.erase(0, end + 4);
@@ -176,6 +259,7 @@ std::string take_frames(int fd, Peer& peer) {
     for (std::size_t i = 0; i < length; ++i)
       payload[i] = static_cast<char>(payload[i] ^ peer.in[header - 4 + i % 4]);
     const char opcode = static_cast<char>(byte(0) & 0x0f);
+    if (byte(0) & kRsv1) payload = inflated(payload);
     peer.in.erase(0, header + length);
     out += answer(fd, peer, opcode, payload);
   }

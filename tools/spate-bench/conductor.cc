@@ -33,6 +33,7 @@ void sleep_until(std::uint64_t at_ns) {
 struct Sample {
   std::uint64_t at_ns = 0;
   std::uint64_t sent = 0, sent_bytes = 0, received = 0, received_bytes = 0;
+  std::uint64_t tls_full = 0, tls_resumed = 0;
   CpuReading client, server;
   std::vector<CoreTime> cores;
 };
@@ -147,6 +148,8 @@ Sample Conductor::sample() const {
   sample.sent_bytes = loads_.sum(&Stats::sent_bytes);
   sample.received = loads_.sum(&Stats::received);
   sample.received_bytes = loads_.sum(&Stats::received_bytes);
+  sample.tls_full = loads_.sum(&Stats::tls_full);
+  sample.tls_resumed = loads_.sum(&Stats::tls_resumed);
   for (const int cpu : options_.cpus) sample.cores.push_back(core_time(cpu));
   return sample;
 }
@@ -200,6 +203,8 @@ void Conductor::account(const Sample& from, const Sample& until) {
   result.sent_bytes = until.sent_bytes - from.sent_bytes;
   result.received = until.received - from.received;
   result.received_bytes = until.received_bytes - from.received_bytes;
+  result.tls_full = until.tls_full - from.tls_full;
+  result.tls_resumed = until.tls_resumed - from.tls_resumed;
   result.client_cpu = until.client.since(from.client);
   if (options_.server_pid > 0) {
     result.server_cpu = until.server.since(from.server);

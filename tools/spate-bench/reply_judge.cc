@@ -21,7 +21,7 @@ class ReplyJudge::Listener {
     talk_.bytes = 0;
     talk_.stamp = 0;
     talk_.number = talk_.expected;
-    talk_.wrong_content = false;
+    talk_.wrong_content = talk_.not_inflated = false;
     talk_.wrong_type = opcode != script_.opcode();
   }
 
@@ -80,7 +80,7 @@ class ReplyJudge::Listener {
       status = result.status;
     }
     if (status != codec::InflateStatus::done && status != codec::InflateStatus::too_big)
-      talk_.wrong_content = true;
+      talk_.not_inflated = true;
   }
 
   ReplyJudge& judge_;
@@ -143,7 +143,9 @@ void ReplyJudge::hear_raw(Talk& talk, ConstBytes bytes, std::uint64_t now) {
 void ReplyJudge::message(const Connection& connection, Talk& talk) {
   const std::uint64_t number = talk.number;
   const std::size_t size = script_.payload_bytes(worker_.id_of(connection), number);
-  if (talk.wrong_type)
+  if (talk.not_inflated)
+    stats_.error(Error::not_inflated);
+  else if (talk.wrong_type)
     stats_.error(Error::wrong_type);
   else if (talk.bytes != size)
     stats_.error(Error::wrong_length);

@@ -122,6 +122,11 @@ void write_result(Json& json, const Options& options, const Result& result) {
     json.put("per_second", result.per_second());
     json.put("received_bytes", result.received_bytes);
   });
+  if (options.tls)
+    json.object("tls_handshakes", [&] {
+      json.put("full", result.tls_full);
+      json.put("resumed", result.tls_resumed);
+    });
   json.histogram("latency_ns", result.latency);
   json.histogram("last_latency_ns", result.last_latency);
   json.histogram("ping_ns", result.ping);

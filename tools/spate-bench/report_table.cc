@@ -105,6 +105,9 @@ void print_table(const Options& options, const Result& result) {
         grouped(result.per_second()) + " " + options.unit().many + "/s" +
             text(", %.1f MiB/s",
                  static_cast<double>(result.received_bytes) / result.seconds / 1024 / 1024));
+  if (result.tls_full + result.tls_resumed > 0)
+    row("TLS handshakes", grouped(static_cast<double>(result.tls_full)) + " full, " +
+                              grouped(static_cast<double>(result.tls_resumed)) + " resumed");
   percentiles(valid ? "latency" : "latency INVALID", result.latency);
   percentiles("to the last", result.last_latency);
   percentiles("ping to pong", result.ping);

@@ -41,6 +41,7 @@ struct Result {
   // The measured window.
   double seconds = 0;
   std::uint64_t sent = 0, sent_bytes = 0, received = 0, received_bytes = 0;
+  std::uint64_t tls_full = 0, tls_resumed = 0;  // TLS handshakes, without and with a session
   CpuTime client_cpu, server_cpu;
   std::size_t server_processes = 0;
   double busiest_core = 0;  // share of the window that the busiest load core was busy

@@ -1,7 +1,9 @@
 #include "tools/spate-bench/script.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <string>
 #include <utility>
 
 #include "codec/deflate_terms.h"
@@ -90,26 +92,26 @@ Script::Script(const Sizes& sizes, Opcode opcode, std::size_t max_burst,
 }
 
 void Script::write_pattern(std::uint64_t& seed) {
-  const auto letter = [&] {
-    return static_cast<std::byte>(kLetters[random_masking_key(seed) % kLetters.size()]);
-  };
   if (compression_ == nullptr) {
-    std::ranges::generate(pattern_, letter);
+    std::ranges::generate(pattern_, [&] {
+      return static_cast<std::byte>(kLetters[random_masking_key(seed) % kLetters.size()]);
+    });
     return;
   }
-  // Two hundred words of three to ten letters: what compresses as prose does.
-  std::vector<std::vector<std::byte>> words(200);
-  for (auto& word : words) {
-    word.resize(3 + random_masking_key(seed) % 8);
-    std::ranges::generate(word, letter);
-    word.push_back(std::byte{' '});
+  // Records as applications send them: the same keys again and again, numbers, a few words.
+  std::array<std::string, 64> words;
+  for (std::string& word : words)
+    for (std::size_t letters = 3 + random_masking_key(seed) % 8; letters > 0; --letters)
+      word += static_cast<char>('a' + random_masking_key(seed) % 26);
+  const auto word = [&] { return words[random_masking_key(seed) % words.size()]; };
+  std::string text;
+  while (text.size() < pattern_.size()) {
+    text += R"({"id":)" + std::to_string(random_masking_key(seed) % 1'000'000);
+    text += R"(,"user":")" + word() + R"(","channel":"news:)" + word();
+    text += R"(","text":")" + word() + ' ' + word() + ' ' + word() + ' ' + word();
+    text += R"(","price":)" + std::to_string(random_masking_key(seed) % 100'000) + "},";
   }
-  for (std::size_t at = 0; at < pattern_.size();) {
-    const auto& word = words[random_masking_key(seed) % words.size()];
-    const std::size_t bytes = std::min(word.size(), pattern_.size() - at);
-    std::copy_n(word.begin(), bytes, pattern_.begin() + static_cast<std::ptrdiff_t>(at));
-    at += bytes;
-  }
+  std::memcpy(pattern_.data(), text.data(), pattern_.size());
 }
 
 void Script::build_replies(std::size_t count) {

@@ -15,7 +15,7 @@
 //   burst
 //
 // With permessage-deflate each message is compressed when it is sent, from a fresh start, so that
-// one of which the socket took a part comes out the same again; the filler is then words.
+// one of which the socket took a part comes out the same again; the filler is then JSON-like.
 //
 // Where a server speaks a protocol of its own, each payload goes out in an envelope. It may be JSON
 // text, so a stamp's only byte that has a meaning there, the backslash, becomes the tilde, which no

@@ -35,7 +35,8 @@ struct Stats {
   Counter sent_bytes;
   Counter received;
   Counter received_bytes;
-  Counter pings_answered;  // the server's
+  Counter tls_full, tls_resumed;  // TLS handshakes, without and with an earlier session
+  Counter pings_answered;         // the server's
   // Connections open at the end that had said nothing but pongs; of the server's pings to each of
   // them the least and the most.
   Counter silent, least_pings, most_pings;

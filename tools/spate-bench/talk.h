@@ -33,6 +33,7 @@ struct Talk {
   std::uint32_t open_index = kSilent;  // in the player's list of those that may talk
   bool wrong_type = false;
   bool wrong_content = false;
+  bool not_inflated = false;
   std::unique_ptr<std::string> compressed;  // what has come of a compressed message
 
   // Of what one connection may have outstanding; beyond, nothing more is sent.

@@ -33,7 +33,7 @@ bool is_address(const std::string& host) {
 }  // namespace
 
 TlsClient::~TlsClient() {
-  SSL_SESSION_free(ticket_);
+  for (SSL_SESSION* const ticket : tickets_) SSL_SESSION_free(ticket);
   SSL_CTX_free(context_);
 }
 
@@ -46,6 +46,7 @@ std::string TlsClient::open(const Options& options) {
   const std::string name = options.host.substr(0, options.host.rfind(':'));
   if (!is_address(name)) host_ = name;
   if (options.tls_resume) {
+    most_tickets_ = options.connections;
     SSL_CTX_set_app_data(context_, this);
     SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context_, keep_ticket);
@@ -63,9 +64,18 @@ std::string TlsClient::open(const Options& options) {
 
 int TlsClient::keep_ticket(ssl_st* session, ssl_session_st* ticket) {
   auto& self = *static_cast<TlsClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(session)));
-  SSL_SESSION_free(self.ticket_);
-  self.ticket_ = ticket;
+  // Some servers send two for each that is used.
+  if (self.tickets_.size() >= self.most_tickets_) return 0;
+  self.tickets_.push_back(ticket);
   return 1;
+}
+
+void TlsClient::use_ticket(ssl_st* session) {
+  SSL_SESSION* const ticket = tickets_.back();
+  SSL_set_session(session, ticket);
+  if (SSL_SESSION_get_protocol_version(ticket) < TLS1_3_VERSION) return;
+  tickets_.pop_back();
+  SSL_SESSION_free(ticket);
 }
 
 ssl_st* TlsClient::session(int fd) {
@@ -80,7 +90,7 @@ ssl_st* TlsClient::session(int fd) {
     else
       SSL_set1_host(made, checked_host_.c_str());
   }
-  if (ticket_ != nullptr) SSL_set_session(made, ticket_);
+  if (!tickets_.empty()) use_ticket(made);
   return made;
 }
 
@@ -94,6 +104,10 @@ void TlsClient::release(ssl_st* session) {
 TlsMoved TlsClient::shake_hands(ssl_st* session) {
   ERR_clear_error();
   return outcome(session, SSL_do_handshake(session), 0);
+}
+
+bool TlsClient::resumed(ssl_st* session) {
+  return SSL_session_reused(session) == 1;
 }
 
 TlsMoved TlsClient::receive(ssl_st* session, Bytes to) {

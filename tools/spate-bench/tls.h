@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/base.h"
 
@@ -37,18 +38,24 @@ class TlsClient {
   void release(ssl_st* session);
   // moved: hands are shaken.
   TlsMoved shake_hands(ssl_st* session);
+  // Once they are: whether it goes on with an earlier session.
+  static bool resumed(ssl_st* session);
   TlsMoved receive(ssl_st* session, Bytes to);
   TlsMoved send(ssl_st* session, ConstBytes bytes);
   // More can be received although the socket is not readable.
   static bool holds_input(ssl_st* session);
 
  private:
+  void use_ticket(ssl_st* session);
   static int keep_ticket(ssl_st* session, ssl_session_st* ticket);
 
   ssl_ctx_st* context_ = nullptr;
-  ssl_session_st* ticket_ = nullptr;  // the newest, with --tls-resume
-  std::string host_;                  // asked for by name; empty for an address
-  std::string checked_host_;          // that the certificate must be good for; empty: --insecure
+  // With --tls-resume, the newest last. One of TLS 1.3 goes once only (RFC 8446 C.4; OpenSSL sees
+  // to that), so connections that begin together need as many.
+  std::vector<ssl_session_st*> tickets_;
+  std::size_t most_tickets_ = 0;
+  std::string host_;          // asked for by name; empty for an address
+  std::string checked_host_;  // that the certificate must be good for; empty: --insecure
 };
 
 }  // namespace spate::bench

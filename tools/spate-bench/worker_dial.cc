@@ -83,9 +83,11 @@ void Worker::on_connected(Connection& connection, std::uint64_t now) {
 
 void Worker::on_securing(Connection& connection, std::uint64_t now) {
   const TlsMoved moved = tls_.shake_hands(connection.tls);
-  if (moved.outcome == TlsMoved::Outcome::moved) return request_upgrade(connection, now);
-  if (moved.outcome != TlsMoved::Outcome::again)
-    return dial_failed(connection, Error::tls_failed);
+  if (moved.outcome == TlsMoved::Outcome::moved) {
+    (TlsClient::resumed(connection.tls) ? stats().tls_resumed : stats().tls_full).add();
+    return request_upgrade(connection, now);
+  }
+  if (moved.outcome != TlsMoved::Outcome::again) return dial_failed(connection, Error::tls_failed);
   watch(connection, moved.wants_write ? EV_WRITE : EV_READ);
 }
 
