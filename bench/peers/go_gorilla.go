@@ -1,9 +1,10 @@
 // gorilla/websocket: echo, or every message to all other connections.
 //
-//	go_gorilla echo|fanout PORT
+//	go_gorilla echo|fanout PORT [--deflate] [--certificate FILE --key FILE]
 package main
 
 import (
+	"flag"
 	"log"
 	"net/http"
 	"os"
@@ -82,6 +83,12 @@ func publish(publisher *websocket.Conn, publication *websocket.PreparedMessage) 
 
 func main() {
 	runtime.GOMAXPROCS(1)
+	flags := flag.NewFlagSet("go_gorilla", flag.ExitOnError)
+	certificate := flags.String("certificate", "", "PEM file")
+	key := flags.String("key", "", "PEM file")
+	// The library never keeps a context.
+	flags.BoolVar(&upgrader.EnableCompression, "deflate", false, "compress")
+	flags.Parse(os.Args[3:])
 	serve := map[string]func(*websocket.Conn){"echo": echo, "fanout": fanout}[os.Args[1]]
 	http.HandleFunc("/", func(response http.ResponseWriter, request *http.Request) {
 		conn, err := upgrader.Upgrade(response, request, nil)
@@ -89,7 +96,12 @@ func main() {
 			return
 		}
 		defer conn.Close()
+		conn.SetCompressionLevel(3)
 		serve(conn)
 	})
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[2], nil))
+	address := "127.0.0.1:" + os.Args[2]
+	if *certificate != "" {
+		log.Fatal(http.ListenAndServeTLS(address, *certificate, *key, nil))
+	}
+	log.Fatal(http.ListenAndServe(address, nil))
 }

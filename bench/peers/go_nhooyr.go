@@ -1,6 +1,6 @@
 // nhooyr.io/websocket: echo, or every message to all other connections.
 //
-//	go_nhooyr echo|fanout PORT
+//	go_nhooyr echo|fanout PORT [--deflate]
 package main
 
 import (
@@ -99,6 +99,11 @@ func main() {
 	options := websocket.AcceptOptions{
 		InsecureSkipVerify: true, // any origin
 		CompressionMode:    websocket.CompressionDisabled,
+	}
+	if len(os.Args) > 3 && os.Args[3] == "--deflate" {
+		// Its level cannot be chosen.
+		options.CompressionMode = websocket.CompressionNoContextTakeover
+		options.CompressionThreshold = 1
 	}
 	http.HandleFunc("/", func(response http.ResponseWriter, request *http.Request) {
 		conn, err := websocket.Accept(response, request, &options)

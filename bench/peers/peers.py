@@ -1,15 +1,17 @@
 """The servers that Spate is compared with: one entry of PEERS each.
 
   known()                    all of them, those that the environment names included
-  available(kind)            ([Peer], [(name, what is missing)]), kind being "echo" or "fanout"
+  available(kind)            ([Peer], [(name, what is missing)]), kind being one of KINDS
   Peer.command(kind, port, request_bytes, reply_bytes)   the words that start it
   Peer.path(kind)            of the URL
   Peer.flags(kind)           what spate-bench is told further, so that it speaks the peer's protocol
   Peer.version()             of the library that is measured
 
 A server of kind echo sends every message back to where it came from; one of kind fanout sends it to
-every other connection, or is spoken to in its own protocol. Each is one process with one busy
-thread, which the caller pins to a core.
+every other connection, or is spoken to in its own protocol. Of kind tls is one that echoes over TLS,
+with a certificate made for the run; of kind deflate one that echoes with permessage-deflate and
+keeps no context in either direction. Each is one process with one busy thread, which the caller pins
+to a core.
 
 PEER_NAME='/path/to/binary {port}' in the environment adds an echo server, PEER_NAME_FANOUT one for
 fan-out; docs/benchmarks.md tells the rest.
@@ -26,22 +28,27 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import certificate
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
-KINDS = ("echo", "fanout")
+KINDS = ("echo", "fanout", "tls", "deflate")
 DESCRIPTORS = 65536  # libwebsockets has a table of as many as it may open, so not all there are
 
 
 @dataclass(frozen=True)
 class Peer:
     """One server. In what it is started with, {here} {build} {port} {request} {reply} are filled
-    in, the last two with the bytes of a request's and of a reply's frame."""
+    in, the last two with the bytes of a request's and of a reply's frame; {certificate} and {key}
+    with the paths of PEM files."""
 
     name: str
     title: str
     echo: str = ""  # command; empty: it cannot
     fanout: str = ""
+    tls: str = ""
+    deflate: str = ""
     packages: tuple = ()  # of Debian, or npm:NAME
     needs: tuple = ()  # programs and files without which it cannot run
     paths: dict = field(default_factory=dict)  # kind -> path of the URL; / unless it is here
@@ -54,7 +61,10 @@ class Peer:
     def words(self, kind, port, request_bytes, reply_bytes):
         fills = {"here": HERE, "build": BUILD, "port": port,
                  "request": request_bytes, "reply": reply_bytes}
-        return [fill(word, fills) for word in shlex.split(getattr(self, kind))]
+        command = getattr(self, kind)
+        if port and "{certificate}" in command:
+            fills |= {"certificate": certificate.certificate(), "key": certificate.key()}
+        return [fill(word, fills) for word in shlex.split(command)]
 
     def command(self, kind, port, request_bytes, reply_bytes):
         """What is started. A shell's 1,024 descriptors are too few, and few servers ask for more
@@ -77,8 +87,12 @@ class Peer:
         words = self.words(kind, 0, 0, 0)
         # What `env` starts stands behind its assignments.
         program = next((word for word in words if word != "env" and "=" not in word), words[0])
-        for need in (*(fill(need, {"here": HERE, "build": BUILD}) for need in self.needs), program):
+        needs = [*(fill(need, {"here": HERE, "build": BUILD}) for need in self.needs), program,
+                 *(["openssl"] if kind == "tls" else [])]
+        for need in needs:
             there = (ROOT / need).exists() if "/" in need else shutil.which(need)
+            if not there and need == "openssl":
+                return "openssl is missing, which makes certificates; apt-get install openssl"
             if not there:
                 return f"{need} is missing; {self.remedy()}"
         return ""
@@ -129,11 +143,17 @@ NATS = (f"--subscribe-frame '{NATS_CONNECT}SUB c 1\\r\\nPING\\r\\n' --ready-when
 SOCKETIO = "--text --ready-when 40{ --app-ping 2 --app-pong 3 "
 
 
-def own(name, title, packages, found, binary="", **more):
-    """A peer of a program of bench/peers, which is told `echo` or `fanout`, and the port."""
-    program = binary or f"{{build}}/peers/{name}"
-    return Peer(name, title, packages=packages, found=found, echo=f"{program} echo {{port}}",
-                fanout=f"{program} fanout {{port}}", **more)
+SPATE = "{build}/spate --workers 1 --internal-listen '' --echo /echo"
+
+
+def own(name, title, packages, found, binary="", can=(), **more):
+    """A peer of a program of bench/peers, which is told `echo` or `fanout`, and the port; and what
+    else of KINDS it `can`, by flags."""
+    echo = f"{binary or f'{{build}}/peers/{name}'} echo {{port}}"
+    flags = {"tls": "--certificate {certificate} --key {key}", "deflate": "--deflate"}
+    return Peer(name, title, packages=packages, found=found, echo=echo,
+                fanout=echo.replace(" echo ", " fanout "),
+                **{kind: f"{echo} {flags[kind]}" for kind in can}, **more)
 
 
 PEERS = [
@@ -141,12 +161,15 @@ PEERS = [
          echo="{build}/peers/floor echo {port} {request} {reply}",
          fanout="{build}/peers/floor fanout {port} {request} {reply}",
          bench={"echo": "--raw", "fanout": "--raw"}),
-    Peer("spate", "Spate", found="{build}/spate --version", paths={"echo": "/echo"},
-         echo="{build}/spate --workers 1 --listen 127.0.0.1:{port} --internal-listen '' "
-              "--echo /echo"),
-    own("bun", "Bun (µWebSockets)", ("npm:bun",), "npm bun", f"{BUN} {{here}}/bun.js"),
+    Peer("spate", "Spate", found="{build}/spate --version",
+         paths=dict.fromkeys(("echo", "tls", "deflate"), "/echo"),
+         echo=f"{SPATE} --listen 127.0.0.1:{{port}}",
+         tls=f"{SPATE} --listen tls:127.0.0.1:{{port}} --tls-cert {{certificate}} --tls-key {{key}}",
+         deflate=f"{SPATE} --listen 127.0.0.1:{{port}} --deflate"),
+    own("bun", "Bun (µWebSockets)", ("npm:bun",), "npm bun", f"{BUN} {{here}}/bun.js",
+        can=("tls", "deflate")),
     own("ws", "Node ws", ("nodejs", "npm:ws", "npm:bufferutil"), "npm ws", "node {here}/ws.js",
-        needs=(f"{NODE}/ws", f"{NODE}/bufferutil")),
+        can=("tls", "deflate"), needs=(f"{NODE}/ws", f"{NODE}/bufferutil")),
     own("socketio", "Socket.IO", ("nodejs", "npm:socket.io"), "npm socket.io",
         "node {here}/socketio.js", needs=(f"{NODE}/socket.io",),
         paths=dict.fromkeys(KINDS, "/socket.io/?EIO=4&transport=websocket"),
@@ -154,10 +177,12 @@ PEERS = [
                "fanout": SOCKETIO + "--subscribe-frame 40 --publisher-frame 40 "
                                     """--publish-frame '42["m","{{payload}}"]'"""}),
     own("gorilla", "Go gorilla/websocket", ("golang-go", "golang-github-gorilla-websocket-dev"),
-        "dpkg golang-github-gorilla-websocket-dev", "{build}/peers/go_gorilla"),
+        "dpkg golang-github-gorilla-websocket-dev", "{build}/peers/go_gorilla",
+        can=("tls", "deflate")),
     own("nhooyr", "Go nhooyr.io/websocket", ("golang-go", "golang-nhooyr-websocket-dev"),
-        "dpkg golang-nhooyr-websocket-dev", "{build}/peers/go_nhooyr"),
-    own("beast", "Boost.Beast", ("libboost-dev",), "dpkg libboost-dev"),
+        "dpkg golang-nhooyr-websocket-dev", "{build}/peers/go_nhooyr", can=("deflate",)),
+    own("beast", "Boost.Beast", ("libboost-dev", "libssl-dev"), "dpkg libboost-dev",
+        can=("tls", "deflate")),
     own("libwebsockets", "libwebsockets", ("libwebsockets-dev",), "dpkg libwebsockets-dev"),
     own("websocketpp", "websocketpp", ("libwebsocketpp-dev", "libboost-dev"),
         "dpkg libwebsocketpp-dev"),
@@ -178,22 +203,22 @@ PEERS = [
 
 
 def from_environment(environment):
-    """PEER_NAME and PEER_NAME_FANOUT are commands; with _FLAGS and _PATH behind, what belongs to
-    them. PEER_NAME_VERSION is a command that prints the version."""
+    """PEER_NAME, PEER_NAME_FANOUT, PEER_NAME_TLS and PEER_NAME_DEFLATE are commands; with _FLAGS and
+    _PATH behind, what belongs to them. PEER_NAME_VERSION is a command that prints the version."""
     names = {match[1] for key in environment
-             if (match := re.fullmatch(r"PEER_([A-Z0-9]+)(_FANOUT)?", key))}
+             if (match := re.fullmatch(r"PEER_([A-Z0-9]+)(_FANOUT|_TLS|_DEFLATE)?", key))}
     for name in sorted(names):
         if name.lower() in (peer.name for peer in PEERS):
             sys.exit(f"PEER_{name}: {name.lower()} is in bench/peers/peers.py; "
                      "give yours another name")
-        of = {suffix: environment.get(f"PEER_{name}{suffix}", "") for suffix in (
-            "", "_FANOUT", "_FLAGS", "_FANOUT_FLAGS", "_PATH", "_FANOUT_PATH", "_TITLE",
-            "_VERSION")}
-        path = of["_PATH"] or "/"
-        yield Peer(name.lower(), of["_TITLE"] or name.lower(),
-                   echo=of[""], fanout=of["_FANOUT"], found=of["_VERSION"],
-                   paths={"echo": path, "fanout": of["_FANOUT_PATH"] or path},
-                   bench={"echo": of["_FLAGS"], "fanout": of["_FANOUT_FLAGS"]})
+        def of(suffix, name=name):
+            return environment.get(f"PEER_{name}{suffix}", "")
+        suffixes = {kind: "" if kind == "echo" else f"_{kind.upper()}" for kind in KINDS}
+        yield Peer(name.lower(), of("_TITLE") or name.lower(), found=of("_VERSION"),
+                   paths={kind: of(suffix + "_PATH") or of("_PATH") or "/"
+                          for kind, suffix in suffixes.items()},
+                   bench={kind: of(suffix + "_FLAGS") for kind, suffix in suffixes.items()},
+                   **{kind: of(suffix) for kind, suffix in suffixes.items()})
 
 
 def known():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Drives each server of bench/peers that can run here for half a second, echo and fan-out, with
-spate-bench checking every message, and fails on any that is wrong.
+"""Drives each server of bench/peers that can run here for half a second, echo (plain, over TLS,
+compressed) and fan-out, with spate-bench checking every message, and fails on any that is wrong.
 
   tests/bench/peers.py [--bench build/spate-bench] [NAME...]
 """
@@ -21,10 +21,13 @@ sys.path.insert(0, str(ROOT / "bench/peers"))
 import peers  # noqa: E402  pylint: disable=wrong-import-position,import-error
 
 SKIPPED = 77
-PAYLOAD = {"echo": 20, "fanout": 64}
+PAYLOAD = {"echo": 20, "fanout": 64, "tls": 1024, "deflate": 1024}
+ECHO = "--connections 8 --in-flight 4 --rate 2000"
 LOAD = {
-    "echo": "--connections 8 --in-flight 4 --rate 2000",
+    "echo": ECHO,
     "fanout": "--subscribers 8 --in-flight 4 --rate 400",
+    "tls": ECHO + " --insecure",
+    "deflate": ECHO + " --deflate",
 }
 
 
@@ -82,7 +85,10 @@ class Server:
 def drive(peer, kind, bench, extra):
     """One run; what is wrong with it, or nothing."""
     with Server(peer, kind) as server, tempfile.NamedTemporaryFile() as out:
-        command = [bench, kind, f"ws://127.0.0.1:{server.port}{peer.path(kind)}", "--quiet",
+        scenario = "fanout" if kind == "fanout" else "echo"
+        scheme = "wss" if kind == "tls" else "ws"
+        url = f"{scheme}://127.0.0.1:{server.port}{peer.path(kind)}"
+        command = [bench, scenario, url, "--quiet",
                    *shlex.split(LOAD[kind]), "--size", str(PAYLOAD[kind]), "--seconds", "0.5",
                    "--warmup", "0.1", "--timeout", "5", "--json", out.name,
                    *peer.flags(kind), *extra]
@@ -91,7 +97,7 @@ def drive(peer, kind, bench, extra):
         if not text:
             return f"{shlex.join(command)}: {done.stdout or f'status {done.returncode}'}"
         report = json.loads(text)
-        received = report["messages" if kind == "echo" else "deliveries"]["received"]
+        received = report["deliveries" if kind == "fanout" else "messages"]["received"]
         wrong = {name: count for name, count in report["errors"].items() if count}
         if done.returncode != 0 or wrong or not received:
             return (f"status {done.returncode}, {received} received, {wrong}; "
@@ -105,7 +111,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help="of peers (default: all)")
     parser.add_argument("--bench", default=str(peers.BUILD / "spate-bench"),
                         help="the load generator")
-    parser.add_argument("--size", type=int, help="payload bytes, instead of 20 and 64")
+    parser.add_argument("--size", type=int, help="payload bytes, instead of 20, 64 and 1024")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - {peer.name for peer in peers.known()}:
         parser.error(f"no such peer: {', '.join(sorted(unknown))}")
@@ -115,7 +121,7 @@ def main():
             PAYLOAD[kind] = arguments.size
         there, skipped = peers.available(kind)
         for name, why in skipped:
-            print(f"--  {kind:7}{name:15}{why}")
+            print(f"--  {kind:8}{name:15}{why}")
         for peer in there:
             if arguments.names and peer.name not in arguments.names:
                 continue
@@ -125,7 +131,7 @@ def main():
                 wrong = str(error)
             tried += 1
             failed += bool(wrong)
-            print(f"{'BAD' if wrong else 'ok '} {kind:7}{peer.name:15}{peer.version():20}{wrong}",
+            print(f"{'BAD' if wrong else 'ok '} {kind:8}{peer.name:15}{peer.version():20}{wrong}",
                   flush=True)
     if failed:
         sys.exit(f"{failed} of {tried} runs failed")

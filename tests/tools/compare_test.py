@@ -5,11 +5,14 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench" / "peers")]
 
+import peers  # noqa: E402
 from compare import base, charts, markdown, plan, summary, text  # noqa: E402
-from compare.matrix import Matrix, able  # noqa: E402
+from compare.matrix import Matrix, able, check  # noqa: E402
 from compare.progress import Progress, duration  # noqa: E402
+from measure import MeasureError  # noqa: E402
 from measure.rows import ROWS  # noqa: E402
 
 TITLES = {"floor": "the floor", "spate": "Spate", "slow": "Slow <&> Co", "like": "Like"}
@@ -213,6 +216,12 @@ class Page(unittest.TestCase):
                          ["420 ns", "1.50 µs", "2.50 ms", "3.00 s"])
 
 
+    def test_without_the_floor_there_is_no_column_for_it(self):
+        page = page_of({"spate": 1000, "slow": 2000})
+        self.assertIn("| server | CPU per message | × Spate | p50", page)
+        self.assertIn("2.00 [2.00, 2.00]", page)
+
+
 class FakePeer:
     def __init__(self, name, *flags):
         self.name, self._flags = name, list(flags)
@@ -235,6 +244,23 @@ class Flags(unittest.TestCase):
         self.assertEqual(self.flags("storm", self.floor, checked=False).count("--raw"), 1)
         self.assertNotIn("--raw", self.flags("echo-20", self.own, checked=False))
 
+    def test_compressed_replies_cannot_be_counted(self):
+        self.assertNotIn("--raw", self.flags("echo-1k-deflate", self.plain, checked=False))
+        self.assertIn("--deflate", self.flags("echo-1k-deflate", self.plain, checked=False))
+
+    def test_tls_rows_say_so(self):
+        self.assertEqual(ROWS["echo-1k-tls"].scheme, "wss")
+        self.assertIn("--insecure", self.flags("idle-tls", self.plain, checked=False))
+        self.assertNotIn("--tls-resume", self.flags("storm-tls", self.plain, checked=False))
+        self.assertIn("--tls-resume", self.flags("storm-tls-resumed", self.plain, checked=False))
+
+    def test_a_server_that_resumes_too_little_is_out_of_the_row(self):
+        few, most = ({"tls_handshakes": {"full": 100, "resumed": n}} for n in (800, 1000))
+        check(ROWS["storm-tls-resumed"], most)
+        check(ROWS["storm-tls"], few)
+        with self.assertRaises(MeasureError):
+            check(ROWS["storm-tls-resumed"], few)
+
     def test_deliveries_are_always_checked(self):
         self.assertNotIn("--raw", self.flags("fanout-1k", self.plain, checked=False))
 
@@ -242,6 +268,27 @@ class Flags(unittest.TestCase):
         servers = [self.floor, self.plain, self.own]
         self.assertEqual(able(ROWS["idle"], servers), [self.floor, self.plain])
         self.assertEqual(able(ROWS["echo-20"], servers), servers)
+
+
+class PeersOfTheEnvironment(unittest.TestCase):
+    def test_each_kind_of_server_has_a_command_flags_and_a_path(self):
+        peer, = peers.from_environment({
+            "PEER_UWS": "echo {port}", "PEER_UWS_TLS": "tls {port} {certificate} {key}",
+            "PEER_UWS_TLS_FLAGS": "--text", "PEER_UWS_PATH": "/a", "PEER_UWS_TLS_PATH": "/b"})
+        self.assertEqual([kind for kind in peers.KINDS if peer.can(kind)], ["echo", "tls"])
+        self.assertEqual([peer.path(kind) for kind in ("echo", "tls")], ["/a", "/b"])
+        self.assertEqual([peer.flags(kind) for kind in ("echo", "tls")], [[], ["--text"]])
+
+    def test_one_kind_is_enough(self):
+        peer, = peers.from_environment({"PEER_UWS_DEFLATE": "x {port}"})
+        self.assertEqual([kind for kind in peers.KINDS if peer.can(kind)], ["deflate"])
+
+    def test_a_certificate_is_made_when_a_server_starts(self):
+        peer, = peers.from_environment({"PEER_UWS_TLS": "tls {port} {certificate} {key}"})
+        self.assertEqual(peer.words("tls", 0, 0, 0)[2:], ["{certificate}", "{key}"])
+        _, _, certificate, key = peer.words("tls", 1, 0, 0)
+        self.assertIn("BEGIN CERTIFICATE", Path(certificate).read_text())
+        self.assertIn("PRIVATE KEY", Path(key).read_text())
 
 
 class Base(unittest.TestCase):
@@ -266,6 +313,10 @@ class Charts(unittest.TestCase):
             self.assertIn(title, texts)
             self.assertIn("Slow <&> Co", texts)
             self.assertIn("prefers-color-scheme: dark", svg)
+
+    def test_rows_without_the_floor_have_a_drawing_of_their_own(self):
+        drawings = charts.draw(record_of(row_of({"spate": 1000, "slow": 2000})))
+        self.assertEqual([name for name, _, _ in drawings], ["cpu-tls"])
 
     def test_wide_ratios_are_on_a_logarithmic_axis(self):
         self.assertIn("logarithmic axis", charts.draw(self.record)[0][2])

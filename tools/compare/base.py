@@ -11,7 +11,7 @@ from measure.rows import ROWS
 
 FOLDER = os.path.join(ROOT, "build-base")
 SPATE = "{binary} --workers 1 --listen 127.0.0.1:{{port}} --internal-listen '' --echo /echo"
-ECHO = [row.name for row in ROWS.values() if row.scenario == "echo"]
+ECHO = [row.name for row in ROWS.values() if row.scenario == "echo" and row.kind == "echo"]
 
 
 def run(*words):

@@ -84,14 +84,24 @@ def bar(svg, scale, y, what, form):
              form(figures["median"]) + ("" if figures["valid"] else " ✗"), "quiet")
 
 
-def to_floor(record, titles, metric):
-    """Groups of ratios to the floor."""
+def ratios_to(base, rows, titles, metric):
+    """Groups of ratios, one group a row."""
     groups = []
-    for row in record["rows"]:
-        of = [(name, titles[name], ratio(row, metric, name, FLOOR))
-              for name in row["servers"] if name != FLOOR]
+    for row in rows:
+        of = [(name, titles[name], ratio(row, metric, name, base))
+              for name in row["servers"] if name != base]
         groups.append((row["title"], [one for one in of if one[2]]))
     return groups
+
+
+def to_floor(record, titles, metric):
+    return ratios_to(FLOOR, record["rows"], titles, metric)
+
+
+def to_spate(record, titles, metric):
+    """Of the rows that the floor cannot be in."""
+    rows = [row for row in record["rows"] if FLOOR not in row["servers"]]
+    return ratios_to(SPATE, rows, titles, metric)
 
 
 def draw(record):
@@ -105,6 +115,9 @@ def draw(record):
         ("cpu", "CPU per message, as a multiple of the floor's",
          "times the floor (user + system of the process tree, equal rate)",
          to_floor(record, titles, "cpu"), lambda n: times(n) + " ×"),
+        ("cpu-tls", "CPU over TLS and compressed, as a multiple of Spate's",
+         "times Spate (user + system of the process tree, equal rate)",
+         to_spate(record, titles, "cpu"), lambda n: times(n) + " ×"),
         ("p99.9", "Latency p99.9 at the equal rate, as a multiple of the floor's",
          "times the floor (open loop, from when a message was due)",
          to_floor(record, titles, "p99_9"), lambda n: times(n) + " ×"),

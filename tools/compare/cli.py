@@ -49,7 +49,8 @@ def parser_of_flags():
     parser.add_argument("--warmup", type=float, default=-1, help=(
         "seconds of traffic before a window (default: 0.5; 0.3 when time is short)"))
     parser.add_argument("--idle-connections", type=int, default=0,
-                        help="held in row idle (default: 15000; 6000 when time is short)")
+                        help="held in row idle (default: 15000; 6000 when time is short); a fifth "
+                             "of them over TLS")
     parser.add_argument("--server-cores", type=cores, default=(0,),
                         help="to which each server is pinned: 0 or 0,1 (default: 0)")
     parser.add_argument("--load-cores", type=cores, default=(1,),
@@ -86,7 +87,7 @@ def chosen(args, parser):
         parser.error(f"--peers {' '.join(unknown)}: no such server; known are "
                      f"{', '.join(sorted(names))}")
     by_kind, missing = {}, {}
-    for kind in ("echo", "fanout"):
+    for kind in servers_of.KINDS:
         there, gone = servers_of.available(kind)
         by_kind[kind] = [peer for peer in there if peer.name in wanted]
         missing |= {name: why for name, why in gone if name in wanted}

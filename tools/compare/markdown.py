@@ -39,7 +39,8 @@ def percentiles(result, name, prefix):
 
 
 def traffic_table(result, titles):
-    head = ["server", f"CPU per {result['unit']}", "× floor", "× Spate",
+    floor = FLOOR in result["servers"]  # it speaks neither TLS nor permessage-deflate
+    head = ["server", f"CPU per {result['unit']}", *(["× floor"] if floor else []), "× Spate",
             "p50 / p99 / p99.9 at the equal rate"]
     own = any(run["what"] == "own" for run in result["runs"])
     head += ["the same at 70 % of its own peak"] if own else []
@@ -52,7 +53,8 @@ def traffic_table(result, titles):
             continue
         lines.append([
             titles[name], shown(cpu, nanoseconds),
-            "1" if name == FLOOR else shown_ratio(ratio(result, "cpu", name, FLOOR)),
+            *(["1" if name == FLOOR else shown_ratio(ratio(result, "cpu", name, FLOOR))]
+              if floor else []),
             "1" if name == SPATE else shown_ratio(ratio(result, "cpu", name, SPATE)),
             percentiles(result, name, ""), *([percentiles(result, name, "own_")] if own else []),
             shown(cell(result, name, "peak"), significant)])

@@ -12,6 +12,7 @@ from measure.server import Server
 
 OWN_SHARE = 0.70
 FIRST_MARK = 1000  # connections from which the slope of memory is taken
+RESUMED_SHARE = 0.9  # of the handshakes of a row that resumes: the first few cannot
 
 
 def figures(row, report):
@@ -33,11 +34,22 @@ def figures(row, report):
         if histogram in report:
             kept[histogram] = {key: report[histogram][key]
                                for key in ("count", "p50", "p90", "p99", "p99_9", "max")}
+    if row.scenario == "storm" and row.beneath == "tls":
+        kept["tls_handshakes"] = report["tls_handshakes"]
     if row.scenario == "idle":
         kept["user_bytes"] = server["user_bytes_per_connection"]
         kept["kernel_bytes"] = report["kernel_bytes_per_connection"]
         kept["open_at_end"] = report["connections"]["open_at_end"]
     return kept
+
+
+def check(row, report):
+    """What spate-bench does not call an error, and the row cannot do with."""
+    if not row.resumed:
+        return
+    full, resumed = (report["tls_handshakes"][kind] for kind in ("full", "resumed"))
+    if resumed < RESUMED_SHARE * (full + resumed):
+        raise MeasureError(f"of {full + resumed} TLS sessions it resumed {resumed}")
 
 
 def able(row, servers):
@@ -60,8 +72,8 @@ class Matrix:
                   "servers": [peer.name for peer in servers], "runs": [], "failures": []}
         began = self.progress.clock()
         if row.scenario == "idle":
-            result |= {"connections": self.settings.idle_connections,
-                       "first_mark": self._first_mark()}
+            result |= {"connections": plan.held(row, self.settings),
+                       "first_mark": self._first_mark(row)}
             for number in range(self.settings.idle_rounds):
                 for peer in round_order(servers, number):
                     self._run(result, row, peer, "idle", number)
@@ -112,7 +124,8 @@ class Matrix:
             with Server(command, self.server_cores) as server:
                 report = self.bench.run(server, row.scenario, peer.path(row.kind),
                                         self._flags(row, peer, checked=number < 0),
-                                        self._seconds(row), row.arrivals(rate))
+                                        self._seconds(row), row.arrivals(rate), row.scheme)
+                check(row, report)
         except MeasureError as error:
             result["failures"].append({"server": peer.name, "what": what, "round": number,
                                        "error": str(error)})
@@ -120,8 +133,8 @@ class Matrix:
         result["runs"].append({"server": peer.name, "what": what, "round": number,
                                "rate": rate, **figures(row, report)})
 
-    def _first_mark(self):
-        return min(FIRST_MARK, self.settings.idle_connections // 2)
+    def _first_mark(self, row):
+        return min(FIRST_MARK, plan.held(row, self.settings) // 2)
 
     def _seconds(self, row):
         if row.scenario == "idle":
@@ -134,9 +147,9 @@ class Matrix:
         server."""
         own = peer.flags(row.kind)
         if row.scenario == "idle":
-            size = ["--connections", str(self.settings.idle_connections),
-                    "--first-mark", str(self._first_mark())]
-            return [*size, *own]
+            size = ["--connections", str(plan.held(row, self.settings)),
+                    "--first-mark", str(self._first_mark(row))]
+            return [*size, *row.flags(), *own]
         # A storm that checked would wait for close frames, which the floor does not send.
-        count = row.scenario == "storm" or row.scenario == "echo" and not checked
+        count = row.countable and (row.scenario == "storm" or row.scenario == "echo" and not checked)
         return [*row.flags(), *(own or ["--raw"] if count else own)]

@@ -2,11 +2,13 @@
 from dataclasses import dataclass
 
 # What is left out last comes first.
-PRIORITY = ("echo-20", "idle", "fanout-1k", "echo-1k", "echo-20-x32", "echo-16k", "storm",
+PRIORITY = ("echo-20", "idle", "fanout-1k", "echo-1k-tls", "echo-1k", "echo-1k-deflate",
+            "storm-tls", "storm-tls-resumed", "idle-tls", "echo-20-x32", "echo-16k", "storm",
             "fanout-1k-x16", "fanout-10k", "fanout-10k-x16", "echo-1k-x32", "echo-16k-x32")
 LEAST_ROUNDS, MOST_ROUNDS = 5, 15  # five are the fewest of which a median has a 90 % interval
 START_SECONDS = 0.15       # of a server and of spate-bench, and their ends
-CONNECTS_PER_SECOND = 5000
+CONNECTS_PER_SECOND = {"ws": 5000, "wss": 1000}
+TLS_HELD_SHARE = 5         # of the connections of row idle: opening one over TLS takes as much longer
 SETTLE_SECONDS = 1.2       # spate-bench waits before it reads memory
 IDLE_SECONDS = 0.2         # an idle run's window: its figure is read before that
 
@@ -33,13 +35,18 @@ def within(seconds):
                     idle_rounds=1, idle_connections=6000, budget_seconds=seconds)
 
 
+def held(row, settings):
+    """Connections of a row that holds them."""
+    return settings.idle_connections // (TLS_HELD_SHARE if row.beneath == "tls" else 1)
+
+
 def run_seconds(row, settings):
     """A server's start, one run, and its end."""
+    connects = CONNECTS_PER_SECOND[row.scheme]
     if row.scenario == "idle":
-        connections = settings.idle_connections
-        return START_SECONDS + connections / CONNECTS_PER_SECOND + SETTLE_SECONDS + IDLE_SECONDS
+        return START_SECONDS + held(row, settings) / connects + SETTLE_SECONDS + IDLE_SECONDS
     connections = 0 if row.scenario == "storm" else row.connections
-    return (START_SECONDS + connections / CONNECTS_PER_SECOND + settings.warmup +
+    return (START_SECONDS + connections / connects + settings.warmup +
             max(settings.seconds, row.least_seconds))
 
 

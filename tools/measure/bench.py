@@ -15,11 +15,12 @@ class Bench:
     warmup: float = 0.5
     spare: float = 60  # seconds for connecting, and for what is still under way at the end
 
-    def run(self, server, scenario, path, flags, seconds, rate=0):
+    def run(self, server, scenario, path, flags, seconds, rate=0, scheme="ws"):
         """One run against a server that stands: its JSON. Errors counted are an error here."""
         with tempfile.NamedTemporaryFile() as out:
             words = [
-                os.path.join(ROOT, self.program), scenario, f"ws://127.0.0.1:{server.port}{path}",
+                os.path.join(ROOT, self.program), scenario,
+                f"{scheme}://127.0.0.1:{server.port}{path}",
                 "--quiet", "--seconds", f"{seconds:g}", "--warmup", f"{self.warmup:g}",
                 "--cpu", ",".join(map(str, self.cores)), "--server-pid", str(server.pid),
                 "--json", out.name, *flags]

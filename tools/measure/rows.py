@@ -20,11 +20,22 @@ class Row:
     connections: int = 200
     budget: float = 0  # times the floor; 0: none
     least_seconds: float = 0  # shorter windows hold too few arrivals
+    beneath: str = ""  # what a message goes through: tls, deflate
+    resumed: bool = False  # TLS sessions go on with earlier ones
 
     @property
     def kind(self):
         """Of server: idle connections and storms want no more than an echo server."""
-        return "fanout" if self.scenario == "fanout" else "echo"
+        return "fanout" if self.scenario == "fanout" else self.beneath or "echo"
+
+    @property
+    def scheme(self):
+        return "wss" if self.beneath == "tls" else "ws"
+
+    @property
+    def countable(self):
+        """Whether a client that only counts bytes knows how many a reply has."""
+        return self.beneath != "deflate"
 
     @property
     def unit(self):
@@ -44,9 +55,13 @@ class Row:
 
     def flags(self):
         """What spate-bench is told, but for the rate and the length."""
+        beneath = {"tls": ["--insecure"], "deflate": ["--deflate"]}.get(self.beneath, [])
+        beneath += ["--tls-resume"] if self.resumed else []
+        if self.scenario == "idle":
+            return beneath
         if self.scenario == "storm":
-            return ["--connections", str(self.connections)]
-        messages = ["--size", str(self.payload), "--in-flight", str(self.burst)]
+            return ["--connections", str(self.connections), *beneath]
+        messages = ["--size", str(self.payload), "--in-flight", str(self.burst), *beneath]
         if self.scenario == "fanout":
             # Few arrivals a second, each of which is many deliveries: by chance alone a Poisson
             # process would make the load of one run half that of another.
@@ -58,11 +73,12 @@ class Row:
         return units_per_second / (self.connections if self.scenario == "fanout" else 1)
 
 
-def echo(name, payload, burst, budget=0.0):
+def echo(name, payload, burst, budget=0.0, beneath=""):
     size = f"{payload} B" if payload < 1024 else f"{payload // 1024} KiB"
-    title = f"echo, {size}, 200 connections, "
+    title = {"": "echo", "tls": "echo over TLS", "deflate": "echo, compressed"}[beneath]
+    title += f", {size}, 200 connections, "
     title += f"bursts of {burst}" if burst > 1 else "one by one"
-    return Row(name, "echo", title, payload, burst, budget=budget)
+    return Row(name, "echo", title, payload, burst, budget=budget, beneath=beneath)
 
 
 def fanout(name, subscribers, burst, budget):
@@ -86,4 +102,11 @@ ROWS = {row.name: row for row in (
     fanout("fanout-10k-x16", 10000, 16, 1.10),
     Row("idle", "idle", "user memory of an idle connection", connections=15000),
     Row("storm", "storm", "storm: connect, upgrade, close, 200 at a time"),
+    echo("echo-1k-tls", 1024, 1, beneath="tls"),
+    echo("echo-1k-deflate", 1024, 1, beneath="deflate"),
+    Row("idle-tls", "idle", "user memory of an idle TLS connection", connections=3000,
+        beneath="tls"),
+    Row("storm-tls", "storm", "storm over TLS, full handshakes: connect, upgrade, close, 200 at a "
+        "time", beneath="tls"),
+    Row("storm-tls-resumed", "storm", "the same, sessions resumed", beneath="tls", resumed=True),
 )}
