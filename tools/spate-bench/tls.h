@@ -42,7 +42,8 @@ class TlsClient {
   static bool resumed(ssl_st* session);
   TlsMoved receive(ssl_st* session, Bytes to);
   TlsMoved send(ssl_st* session, ConstBytes bytes);
-  // More can be received although the socket is not readable.
+  // More can perhaps be received although the socket is not readable: there may be but a part of a
+  // record.
   static bool holds_input(ssl_st* session);
 
  private:

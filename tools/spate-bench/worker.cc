@@ -205,12 +205,13 @@ void Worker::on_io(struct ev_loop*, ev_io* io, int events) {
   if (events & EV_READ) {
     const std::uint32_t attempt = connection.attempt;
     std::uint64_t now = 0;
+    ssize_t got = 0;
     do {
-      const ssize_t got = worker.receive(connection);
+      got = worker.receive(connection);
       now = now_ns();
       worker.take(connection, got, now);
       // It may have closed meanwhile, and even have been dialled again.
-    } while (connection.tls != nullptr && connection.attempt == attempt &&
+    } while (connection.tls != nullptr && got > 0 && connection.attempt == attempt &&
              connection.state != Connection::State::idle && TlsClient::holds_input(connection.tls));
     if (now >= worker.next_ns_) worker.send_due(now, 1);
   }
