@@ -85,7 +85,8 @@ void ConnectionTable::on_event(std::uint32_t slot, std::uint32_t generation, std
   }
   Connection& connection = at(slot);
   Connection* const outer = begin_turn(connection);
-  if ((events & EPOLLOUT) != 0) [[unlikely]] on_writable(connection);
+  if ((events & EPOLLOUT) != 0) [[unlikely]]
+    on_writable(connection);
   if (connection.live()) {
     if ((events & EPOLLIN) != 0 && (connection.interest & EPOLLIN) != 0) {
       connection.stage == Stage::open ? receive(connection) : discard(connection);
@@ -209,7 +210,8 @@ void ConnectionTable::settle(Connection& connection) {
   std::uint32_t interest = 0;
   if (connection.reading && !connection.peer_ended && !rests) interest |= EPOLLIN;
   if (connection.backlog != nullptr) interest |= EPOLLOUT;
-  if (connection.layered) [[unlikely]] return settle_layered(connection, interest);
+  if (connection.layered) [[unlikely]]
+    return settle_layered(connection, interest);
   if (interest != connection.interest) set_interest(connection, interest);
 }
 
@@ -254,8 +256,7 @@ bool ConnectionTable::wants_held_input(const Connection& connection) {
 // all the same, because receive() with a second caller is not inlined into the first: 28
 // instructions a message.
 void ConnectionTable::receive_held(Connection& connection) {
-  if (wants_held_input(connection))
-    on_event(connection.slot, connection.generation, EPOLLIN);
+  if (wants_held_input(connection)) on_event(connection.slot, connection.generation, EPOLLIN);
 }
 
 void ConnectionTable::close(Connection& connection, CloseCause cause) {
@@ -278,8 +279,10 @@ void ConnectionTable::bury() {
 }
 
 std::uint64_t ConnectionTable::memory_bytes() const {
-  return chunks_.size() * sizeof(Chunk) + holds_.bytes() + leases_.leased_bytes() +
-         backlogs_.bytes() + metrics_->outbox_bytes;
+  std::uint64_t total = chunks_.size() * sizeof(Chunk) + holds_.bytes() + leases_.leased_bytes() +
+                        backlogs_.bytes() + metrics_->outbox_bytes;
+  for (const auto& [purpose, bytes] : others_) total += bytes();
+  return total;
 }
 
 // At the end of a turn, so that what changes with every message costs nothing more.
@@ -294,6 +297,7 @@ void ConnectionTable::publish_memory() {
   set(MemoryPurpose::warm_rings, leases_.warm_bytes());
   set(MemoryPurpose::outbox_queues, backlogs_.bytes());
   set(MemoryPurpose::read_ring, ring_.capacity());
+  for (const auto& [purpose, bytes] : others_) set(purpose, bytes());
   metrics_->leases_loaned.set(leases_.leased());
   metrics_->leases_warm.set(leases_.warm());
 }

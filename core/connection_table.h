@@ -9,7 +9,9 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/block.h"
@@ -52,6 +54,11 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   bool full() const { return count_ >= options_.max_connections; }
   bool over_memory() const {
     return options_.max_memory != 0 && memory_bytes() > options_.max_memory;
+  }
+
+  // What others keep for connections is part of the total: `bytes` is asked whenever that is.
+  void also_count(MemoryPurpose purpose, std::function<std::uint64_t()> bytes) {
+    others_.emplace_back(purpose, std::move(bytes));
   }
 
   // --- For protocols, during a call about `connection` or at any other time.
@@ -126,7 +133,7 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   std::uint32_t count() const { return count_; }
   const ConnectionMetrics& counters() const { return *metrics_; }
   const LeasePool& leases() const { return leases_; }
-  // By purpose: slots, half-received messages, queued output.
+  // Slots, half-received messages, queued output, and what others keep.
   std::uint64_t memory_bytes() const;
 
  private:
@@ -196,6 +203,8 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   LeasePool leases_;
   Slab<Hold> holds_;
   Slab<Backlog> backlogs_;
+
+  std::vector<std::pair<MemoryPurpose, std::function<std::uint64_t()>>> others_;
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<std::uint32_t> free_slots_;

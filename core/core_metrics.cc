@@ -36,9 +36,11 @@ MetricGroup<Connections> add_connections(MetricTable& table) {
            "Memory by purpose. slots: what every connection has. half_messages: the beginnings of "
            "messages. ring_leases: rings on loan to larger ones. warm_rings: kept ready for the "
            "next. outbox_queues, outbox: output that waits, and its queues. read_ring: what all "
-           "connections receive into. --max-memory bounds all but warm_rings and read_ring.",
+           "connections receive into. tls: what OpenSSL holds. compression: what zlib holds. "
+           "--max-memory bounds all but warm_rings and read_ring.",
            &Connections::memory, "purpose",
-           {"slots", "half_messages", "ring_leases", "warm_rings", "outbox_queues", "read_ring"});
+           {"slots", "half_messages", "ring_leases", "warm_rings", "outbox_queues", "read_ring",
+            "tls", "compression"});
   rows.add("spate_memory_bytes", {}, &Connections::outbox_bytes, "purpose", "outbox");
   rows.add("spate_memory_limit_bytes", "--max-memory; 0: none.", &Connections::memory_limit);
   rows.add("spate_ring_leases",
@@ -77,14 +79,15 @@ MetricGroup<TlsMetrics> add_tls(MetricTable& table) {
            "TLS handshakes that were completed; resumed ones cost no signature.",
            &TlsMetrics::handshakes_full, "kind", "full");
   rows.add("spate_tls_handshakes_total", {}, &TlsMetrics::handshakes_resumed, "kind", "resumed");
-  rows.add("spate_tls_handshake_failures_total",
-           "TLS handshakes that failed, by reason. plain_http: HTTP without TLS. not_tls: something "
-           "else. version, cipher: nothing in common. protocol: ALPN without http/1.1. "
-           "client_certificate: none, or not of --tls-client-ca. rejected: the client would not "
-           "have our certificate. abandoned: the client left in the middle.",
-           &TlsMetrics::failures, "reason",
-           {"plain_http", "not_tls", "version", "cipher", "protocol", "client_certificate",
-            "rejected", "abandoned", "other"});
+  rows.add(
+      "spate_tls_handshake_failures_total",
+      "TLS handshakes that failed, by reason. plain_http: HTTP without TLS. not_tls: something "
+      "else. version, cipher: nothing in common. protocol: ALPN without http/1.1. "
+      "client_certificate: none, or not of --tls-client-ca. rejected: the client would not "
+      "have our certificate. abandoned: the client left in the middle.",
+      &TlsMetrics::failures, "reason",
+      {"plain_http", "not_tls", "version", "cipher", "protocol", "client_certificate", "rejected",
+       "abandoned", "other"});
   rows.add("spate_tls_sessions", "Connections that speak TLS, or begin to.", &TlsMetrics::sessions);
   return rows.group();
 }

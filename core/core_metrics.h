@@ -26,8 +26,10 @@ enum class MemoryPurpose : std::uint8_t {
   warm_rings,
   outbox_queues,
   read_ring,
+  tls,
+  compression,
 };
-inline constexpr std::size_t kMemoryPurposes = 6;
+inline constexpr std::size_t kMemoryPurposes = 8;
 
 inline constexpr std::size_t kCloseCauses = 6;  // of CloseCause
 

@@ -28,6 +28,11 @@ constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
+// OpenSSL's own order begins with 256 bits, which cost a third more cycles a byte and, by the
+// longer hash, some of each handshake.
+constexpr const char* kCiphersuites =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 Bio reader(const std::string& text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
@@ -62,6 +67,7 @@ SSL_CTX* bare_context(const TlsTicketKeys& ticket_keys) {
   if (context == nullptr) return nullptr;
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(context, kCiphers);
+  SSL_CTX_set_ciphersuites(context, kCiphersuites);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -118,7 +124,8 @@ ssl_st* TlsContext::new_session() const {
 Result<bool> TlsContext::add(const TlsPair& pair) {
   SSL_CTX* const context = contexts_.back();
   const Bio certificates = reader(pair.certificate);
-  const Certificate leaf(PEM_read_bio_X509_AUX(certificates.get(), nullptr, no_passphrase, nullptr));
+  const Certificate leaf(
+      PEM_read_bio_X509_AUX(certificates.get(), nullptr, no_passphrase, nullptr));
   if (!leaf)
     return Failure{pair.certificate_name +
                    ": no certificate in it; give a PEM file that begins with the server's own"};

@@ -99,9 +99,18 @@ std::uint32_t TlsTransport::interest(const Link& link, std::uint32_t wanted) con
 
 bool TlsTransport::holds_input(const Link& link) const {
   const Session& session = session_of(link);
-  return session.established && (!session.held.empty() || session.ended || session.verdict != 0 ||
-                                 SSL_pending(session.tls) > 0);
+  return session.established &&
+         (!session.held.empty() || session.ended || session.verdict != 0 || session.in_record);
 }
+
+namespace {
+
+// SSL_get_error() takes an old error for one of its own. To look is cheaper than to clear.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
+}  // namespace
 
 // --- Receiving.
 
@@ -135,16 +144,23 @@ void TlsTransport::hold_rest_of_input(Session& session) {
   input_ = {};
 }
 
+// A read gives bytes of one record. When it gives fewer than there is room for, the record is at
+// its end; when input_ is too, there is nothing more: to ask would cost OpenSSL a record buffer,
+// and SSL_pending() a walk over a session that is cold by then.
 ssize_t TlsTransport::decrypt(Session& session, Bytes to) {
   if (session.verdict != 0) return session.verdict;
-  if (SSL_pending(session.tls) == 0 && !session.ended)
+  if (!session.in_record && !session.ended)
     if (const ssize_t error = fill_input(session); error < 0) return error;
   std::size_t total = 0;
-  ERR_clear_error();
+  session.in_record = false;
+  forget_errors();
   while (total < to.size()) {
+    const std::size_t room = to.size() - total;
     std::size_t got = 0;
-    if (SSL_read_ex(session.tls, to.data() + total, to.size() - total, &got) == 1) {
+    if (SSL_read_ex(session.tls, to.data() + total, room, &got) == 1) {
       total += got;
+      if (got == room) session.in_record = SSL_pending(session.tls) > 0;
+      if (got < room && input_.empty()) break;
       continue;
     }
     const int error = SSL_get_error(session.tls, 0);
@@ -296,7 +312,7 @@ std::size_t TlsTransport::encrypt(Session& session, std::span<const iovec> piece
     }
   };
   advance(skip);
-  ERR_clear_error();
+  forget_errors();
   while (!pieces.empty() && total < kSendBytesPerCall) {
     const auto* from = static_cast<const std::byte*>(pieces[0].iov_base) + at;
     std::size_t bytes = std::min(pieces[0].iov_len - at, kRecordBytes);

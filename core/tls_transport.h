@@ -7,8 +7,8 @@
 //
 // input_ and output_ are a worker's, not a connection's: an idle connection holds what OpenSSL
 // keeps of a session, and no buffer. What the transport below would not take is kept with the
-// connection; until it is gone, the last byte of what it carries counts as not sent, so that whoever
-// waits for output to leave waits for the ciphertext.
+// connection; until it is gone, the last byte of what it carries counts as not sent, so that
+// whoever waits for output to leave waits for the ciphertext.
 //
 // A handshake that begins while many do is put off: they have kHandshakeNsPerTurn of a turn
 // together, and connections that are open have the rest.
@@ -82,12 +82,13 @@ class TlsTransport final : public Transport {
     Link below;
     ssl_st* tls = nullptr;
     std::shared_ptr<const TlsContext> context;  // while shaking hands: it chooses the certificate
-    std::vector<std::byte> unsent;              // ciphertext that the transport below would not take
-    std::vector<std::byte> held;                // received behind what the caller had room for
-    int verdict = 0;           // an errno that ended it, negative, to be told to the caller
-    bool ended = false;        // the peer has sent its last
-    bool established = false;  // hands were shaken
-    bool owes_byte = false;    // the caller was not told of the last byte that `unsent` carries
+    std::vector<std::byte> unsent;  // ciphertext that the transport below would not take
+    std::vector<std::byte> held;    // received behind what the caller had room for
+    int verdict = 0;                // an errno that ended it, negative, to be told to the caller
+    bool ended = false;             // the peer has sent its last
+    bool established = false;       // hands were shaken
+    bool in_record = false;         // the caller had no room for all of a record
+    bool owes_byte = false;  // the caller was not told of the last byte that `unsent` carries
   };
   static Session& session_of(const Link& link) { return *static_cast<Session*>(link.state); }
   static bio_method_st* bio_method();

@@ -10,6 +10,7 @@
 #include "core/snapshot.h"
 #include "core/supervisor.h"
 #include "core/sys.h"
+#include "core/tls_memory.h"
 #include "handlers/echo.h"
 #include "handlers/http/health.h"
 #include "handlers/http/metrics.h"
@@ -149,6 +150,7 @@ int serve(const Settings& settings, const Registry& registry) {
 }  // namespace
 
 int run(int argc, char** argv, const Registry& registry) {
+  core::tls_memory::install();  // before anything uses OpenSSL
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   core::prepare_process_title(argc, argv);
   Settings settings;

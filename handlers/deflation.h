@@ -83,6 +83,7 @@ class Deflation {
   bool worth_trying(std::size_t message_bytes) const {
     return message_bytes > 0 && message_bytes >= options_.min_bytes;
   }
+  std::uint64_t memory_bytes() const { return shared_memory_.bytes() + context_memory_.bytes(); }
   const DeflateOptions& options() const { return options_; }
   const DeflateMetrics& metrics() const { return *metrics_; }
 

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "core/sys.h"
+#include "core/tls_memory.h"
 #include "handlers/tls_files.h"
 
 namespace spate::handlers {
@@ -128,6 +129,8 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       tick_([this] { tick(); }),
       room_timer_([this] { try_again(); }),
       leave_timer_([this] { leave_step(); }) {
+  table_.also_count(core::MemoryPurpose::tls, core::tls_memory::bytes);
+  table_.also_count(core::MemoryPurpose::compression, [this] { return deflation_.memory_bytes(); });
   const Mounts mounts{public_routes_, internal_routes_, settings, status_, counters_, metrics_};
   for (const auto& module : registry.modules()) module->mount(mounts);
 }

@@ -366,6 +366,24 @@ TEST_F(ConnectionSend, TheSlowestGoesWhenMemoryRunsOut) {
   EXPECT_EQ(queued(), 23'000u);
 }
 
+TEST_F(ConnectionSend, WhatOthersKeepForConnectionsCounts) {
+  start({.outbox_bytes = 1 << 20, .max_memory = 1 << 20});
+  std::uint64_t of_tls = 0;
+  loop->table.also_count(MemoryPurpose::tls, [&] { return of_tls; });
+  Wire& wire = loop->connect(protocol);
+  wire.room = 0;
+  run(wire, [&](Connection& connection) { write(connection, "x"); });
+  EXPECT_FALSE(loop->table.over_memory() || wire.closed);
+  const std::uint64_t own = loop->table.memory_bytes();
+  of_tls = 1 << 20;
+  EXPECT_EQ(loop->table.memory_bytes(), own + of_tls);
+  EXPECT_TRUE(loop->table.over_memory());
+  run(wire, [&](Connection& connection) { write(connection, "x"); });
+  EXPECT_TRUE(wire.closed);
+  const auto tls = static_cast<std::size_t>(MemoryPurpose::tls);
+  EXPECT_EQ(loop->table.counters().memory[tls], of_tls);
+}
+
 // A connection may shed itself by what it writes, in the middle of its turn, and its protocol may
 // not know: whatever it asks for then is nothing.
 TEST_F(ConnectionSend, OneThatShedsItselfMayGoOnAsking) {
