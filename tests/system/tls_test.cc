@@ -118,6 +118,7 @@ TEST_F(TlsServer, CertificatesChangeWithoutDroppingAConnection) {
 
 TEST_F(TlsServer, ABadReloadChangesNothing) {
   start({"--internal-listen", ""});
+  ASSERT_TRUE(server().wait_for_output("ready: ", soon()));  // before, SIGHUP ends it
   const test::Identity good = files_.identity();
   files_.renew("DNS:old.example", -3600);
   server().signal(SIGHUP);
