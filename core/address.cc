@@ -25,6 +25,8 @@ const sockaddr_in6& v6(const Address& address) {
 }
 
 constexpr std::string_view kUnix = "unix:";
+constexpr std::string_view kTls = "tls:";
+constexpr std::string_view kProxy = "proxy:";
 
 bool digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -32,8 +34,10 @@ bool digits(std::string_view text) {
 
 // Schemes and URLs that people try; empty when the text is neither.
 std::string refuse_scheme(std::string_view text) {
-  if (text.starts_with("tls:"))
+  if (text.starts_with(kTls))
     return "TLS is for the listeners of clients (--listen); write HOST:PORT";
+  if (text.starts_with(kProxy))
+    return "the PROXY protocol is for the listeners of clients (--listen); write HOST:PORT";
   if (text.find("://") != std::string_view::npos)
     return "a URL; write the address alone, such as 127.0.0.1:8000";
   return {};
@@ -155,17 +159,22 @@ Result<Address> parse_address(std::string_view text) {
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
-  constexpr std::string_view kTls = "tls:";
-  const bool tls = text.starts_with(kTls);
-  if (tls) text.remove_prefix(kTls.size());
-  if (tls && text.starts_with(kTls)) return Failure{"tls: twice; write tls:HOST:PORT"};
+  Endpoint endpoint;
+  endpoint.proxy = text.starts_with(kProxy);
+  if (endpoint.proxy) text.remove_prefix(kProxy.size());
+  endpoint.tls = text.starts_with(kTls);
+  if (endpoint.tls) text.remove_prefix(kTls.size());
+  if (text.starts_with(kTls) || text.starts_with(kProxy))
+    return Failure{"proxy: and tls: come once each and in this order; write proxy:tls:HOST:PORT"};
   const Result<Address> address = parse_address(text);
   if (!address) return Failure{address.error()};
-  return Endpoint{*address, tls};
+  endpoint.address = *address;
+  return endpoint;
 }
 
 std::string format_endpoint(const Endpoint& endpoint) {
-  return (endpoint.tls ? "tls:" : "") + format_address(endpoint.address);
+  return std::string(endpoint.proxy ? kProxy : "") + std::string(endpoint.tls ? kTls : "") +
+         format_address(endpoint.address);
 }
 
 std::string format_address(const Address& address) {

@@ -38,11 +38,12 @@ Result<Address> parse_address(std::string_view text);
 std::string format_address(const Address& address);
 std::string format_address(const sockaddr* address, socklen_t bytes);
 
-// Where clients connect, and what they speak there: "127.0.0.1:8000", "tls:0.0.0.0:8443",
-// "tls:unix:/run/spate/clients.sock".
+// Where clients connect, and what they speak there, the outermost first: "127.0.0.1:8000",
+// "tls:0.0.0.0:8443", "proxy:tls:unix:/run/spate/clients.sock".
 struct Endpoint {
   Address address;
   bool tls = false;
+  bool proxy = false;  // each connection begins with a PROXY header
 };
 Result<Endpoint> parse_endpoint(std::string_view text);
 std::string format_endpoint(const Endpoint& endpoint);

@@ -34,9 +34,7 @@ struct TlsBio {
     *taken = bytes;
     return 1;
   }
-  static long control(BIO*, int command, long, void*) {
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
-  }
+  static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 };
 
 bio_method_st* TlsTransport::bio_method() {
@@ -89,6 +87,10 @@ void TlsTransport::close(Link& link) {
   sessions_.destroy(&session);
   link = {};
   metrics_->sessions.sub();
+}
+
+Address TlsTransport::peer(const Link& link) const {
+  return below_.peer(session_of(link).below);
 }
 
 std::uint32_t TlsTransport::interest(const Link& link, std::uint32_t wanted) const {

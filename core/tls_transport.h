@@ -72,6 +72,7 @@ class TlsTransport final : public Transport {
   ssize_t send(Link& link, std::span<const iovec> pieces) override;
   void shutdown_send(Link& link) override;
   void close(Link& link) override;
+  Address peer(const Link& link) const override;
   std::uint32_t interest(const Link& link, std::uint32_t wanted) const override;
   bool holds_input(const Link& link) const override;
 

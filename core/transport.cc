@@ -24,4 +24,11 @@ void TcpTransport::close(Link& link) {
   link.fd = -1;
 }
 
+Address TcpTransport::peer(const Link& link) const {
+  Address address;
+  address.bytes = sizeof address.storage;
+  if (sys::getpeername(link.fd, &address.storage, &address.bytes) < 0) return {};
+  return address;
+}
+
 }  // namespace spate::core

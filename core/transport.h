@@ -8,6 +8,7 @@
 
 #include <span>
 
+#include "core/address.h"
 #include "core/base.h"
 
 namespace spate::core {
@@ -29,6 +30,8 @@ class Transport {
   // Nothing more will be sent; the peer sees the end after all that was.
   virtual void shutdown_send(Link& link) = 0;
   virtual void close(Link& link) = 0;
+  // Whose connection it is; without a family when nobody can tell. May cost a system call.
+  virtual Address peer(const Link&) const { return {}; }
 
   // A transport over another one may have to read before it can write, and may hold bytes of which
   // the descriptor tells nothing. Only such a one is asked the two questions below.
@@ -54,6 +57,7 @@ class TcpTransport final : public Transport {
   ssize_t send(Link& link, std::span<const iovec> pieces) override;
   void shutdown_send(Link& link) override;
   void close(Link& link) override;
+  Address peer(const Link& link) const override;
 };
 
 }  // namespace spate::core

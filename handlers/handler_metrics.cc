@@ -132,6 +132,28 @@ MetricGroup<HttpMetrics> add_http(MetricTable& table) {
   return rows.group();
 }
 
+MetricGroup<ProxyMetrics> add_proxies(MetricTable& table) {
+  using Metrics = ProxyMetrics;
+  auto rows = table.group<Metrics>(MetricScope::worker);
+  constexpr std::string_view kHeaders =
+      "PROXY headers received, by whose connection they name: a client's, or the proxy's own.";
+  rows.add("spate_proxy_headers_total", kHeaders, &Metrics::headers_with_client, "source",
+           "client");
+  rows.add("spate_proxy_headers_total", kHeaders, &Metrics::headers_without, "source", "proxy");
+  constexpr std::string_view kFailures =
+      "Connections to listeners for proxies that ended without a PROXY header, by reason. "
+      "untrusted: "
+      "the peer is not in --trusted-proxies. abandoned: it left before. The others: what is wrong "
+      "with the header.";
+  rows.add("spate_proxy_failures_total", kFailures, &Metrics::refused_peers, "reason", "untrusted");
+  rows.add("spate_proxy_failures_total", kFailures, &Metrics::abandoned, "reason", "abandoned");
+  std::vector<std::string> names;
+  for (const auto& info : codec::kProxyHeaderErrors)
+    if (info.error != codec::ProxyHeaderError::none) names.emplace_back(info.name);
+  rows.add("spate_proxy_failures_total", kFailures, &Metrics::bad_headers, "reason", names);
+  return rows.group();
+}
+
 MetricGroup<BuildMetrics> add_build(MetricTable& table) {
   const std::string id = core::build_id();
   auto rows = table.group<BuildMetrics>(MetricScope::instance, "version", {std::string(version())});
@@ -163,8 +185,8 @@ std::vector<std::string> refusal_names() {
 }
 
 HandlerMetrics HandlerMetrics::add_to(MetricTable& table) {
-  return {add_sessions(table), add_deflate(table), add_endpoints(table), add_http(table),
-          add_build(table)};
+  return {add_sessions(table), add_deflate(table), add_endpoints(table),
+          add_http(table),     add_proxies(table), add_build(table)};
 }
 
 }  // namespace spate::handlers

@@ -7,6 +7,7 @@
 
 #include "codec/close_code.h"
 #include "codec/frame.h"
+#include "codec/proxy_header.h"
 #include "core/metric_table.h"
 #include "core/metrics.h"
 #include "handlers/http/refusal.h"
@@ -67,6 +68,15 @@ struct alignas(64) HttpMetrics {
   std::array<core::Counter, kRefusalReasons> refusals;
 };
 
+// Of a worker's listeners for proxies.
+struct alignas(64) ProxyMetrics {
+  core::Counter headers_with_client;
+  core::Counter headers_without;  // the connection is the proxy's own
+  core::Counter refused_peers;    // not trusted
+  core::Counter abandoned;        // left in the middle, or before it
+  std::array<core::Counter, codec::kProxyHeaderErrors.size() - 1> bad_headers;  // without none
+};
+
 // Of the instance.
 struct alignas(64) BuildMetrics {
   std::array<core::Gauge, 1> info;
@@ -80,6 +90,7 @@ struct HandlerMetrics {
   core::MetricGroup<DeflateMetrics> deflate;
   core::MetricGroup<EndpointMetrics> endpoints;  // named by path in each worker
   core::MetricGroup<HttpMetrics> http;
+  core::MetricGroup<ProxyMetrics> proxies;
   core::MetricGroup<BuildMetrics> build;
 };
 

@@ -14,8 +14,10 @@ class Opener {
   }
 
   core::Result<bool> open(core::Endpoint endpoint, bool internal) {
-    const ListenSocket socket{
-        .internal = internal, .tls = endpoint.tls, .unix_domain = endpoint.address.unix_domain()};
+    const ListenSocket socket{.internal = internal,
+                              .tls = endpoint.tls,
+                              .proxy = endpoint.proxy,
+                              .unix_domain = endpoint.address.unix_domain()};
     const auto done = socket.unix_domain ? open_path(endpoint.address, socket)
                                          : open_port(endpoint.address, socket);
     if (!done)

@@ -15,6 +15,7 @@ struct ListenSocket {
   int fd = -1;
   bool internal = false;  // for operators: metrics and the server API
   bool tls = false;
+  bool proxy = false;  // begins with a PROXY header
   bool unix_domain = false;
 };
 

@@ -1,6 +1,7 @@
 // The list of settings: names, limits, defaults' meaning. Cross-checks are in settings_check.cc.
 #include "handlers/settings.h"
 
+#include "handlers/client_address.h"
 #include "handlers/settings_check.h"
 #include "handlers/version.h"
 
@@ -13,11 +14,13 @@ constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 
 void add_endpoints(SettingTable& table, Settings& s) {
   const char* group = "Endpoints";
-  table.add({"listen", group,
-             "where clients connect: 127.0.0.1:8000, [::1]:8000, or :8000 for any address, both "
-             "families; unix:/run/spate/spate.sock for a Unix-domain socket; tls: in front of any, "
-             "such as tls:127.0.0.1:8443, for TLS",
-             texts_value(s.listen, {"ADDRESS", check_endpoint})});
+  table.add(
+      {"listen", group,
+       "where clients connect: 127.0.0.1:8000, [::1]:8000, or :8000 for any address, both "
+       "families; unix:/run/spate/spate.sock for a Unix-domain socket; tls: in front of any, "
+       "such as tls:127.0.0.1:8443, for TLS; proxy: in front of that for trusted proxies that "
+       "send a PROXY header (version 1 or 2)",
+       texts_value(s.listen, {"ADDRESS", check_endpoint})});
   table.add({"internal-listen", group,
              "where metrics and the server API are served, never to the public; empty turns it off",
              text_value(s.internal_listen, {"ADDRESS", check_address})});
@@ -36,6 +39,18 @@ void add_endpoints(SettingTable& table, Settings& s) {
        "permissions of the files of Unix-domain listeners, in octal; who may write to one may "
        "connect",
        mode_value(s.unix_mode)});
+}
+
+void add_proxies(SettingTable& table, Settings& s) {
+  const char* group = "Proxies";
+  table.add({"trusted-proxies", group,
+             "addresses and networks of proxies that are believed when they say for whom they "
+             "speak; unix for the peers of Unix-domain listeners; none given believes nobody",
+             texts_value(s.trusted_proxies, {"NETWORK", TrustedProxies::check})});
+  table.add({"forwarded-header", group,
+             "request header in which the trusted proxies name their client, and which they write "
+             "anew or add to; another one is ignored",
+             choice_value(s.forwarded_header, {"x-forwarded-for", "forwarded", "none"})});
 }
 
 void add_tls(SettingTable& table, Settings& s) {
@@ -165,6 +180,7 @@ void add_engine(SettingTable& table, Settings& s) {
 
 void add_settings(SettingTable& table, Settings& settings) {
   add_endpoints(table, settings);
+  add_proxies(table, settings);
   add_tls(table, settings);
   add_processes(table, settings);
   add_limits(table, settings);

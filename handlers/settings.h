@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/forwarded.h"
 #include "core/address.h"
 #include "core/log.h"
 #include "handlers/setting_table.h"
@@ -21,6 +22,10 @@ struct Settings {
   std::vector<std::string> subprotocols;
   int backlog = 4096;
   unsigned unix_mode = 0660;  // of the files of Unix-domain listeners
+
+  // Proxies
+  std::vector<std::string> trusted_proxies;  // addresses, networks, "unix"; none: nobody
+  codec::ForwardedHeader forwarded_header = codec::ForwardedHeader::x_forwarded_for;
 
   // TLS, for listeners that begin with "tls:"
   std::vector<std::string> tls_cert;  // files; the i-th certificate's key is the i-th of tls_key

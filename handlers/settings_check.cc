@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "handlers/client_address.h"
 #include "handlers/tls_files.h"
 
 namespace spate::handlers {
@@ -48,6 +49,25 @@ Found check_tls(const SettingTable& table, const Settings& s) {
     if (given && !tls)
       return Complaint{name, "no listener speaks TLS; add one, such as --listen tls::8443"};
   return check_tls_files(s);
+}
+
+// A listener at which everybody would be refused is a slip.
+Found check_proxies(const Settings& s) {
+  const TrustedProxies proxies(s.trusted_proxies);
+  const bool unix_trusted = proxies.trusts({.kind = Peer::Kind::unix_domain});
+  const std::size_t networks =
+      s.trusted_proxies.size() -
+      static_cast<std::size_t>(std::ranges::count(s.trusted_proxies, TrustedProxies::kUnix));
+  const std::vector<core::Endpoint> endpoints = s.listen_endpoints();
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    if (!endpoints[i].proxy) continue;
+    const bool unix_domain = endpoints[i].address.unix_domain();
+    if (unix_domain ? unix_trusted : networks > 0) continue;
+    return Complaint{"listen", s.listen[i] + " is for trusted proxies, and there are none; add " +
+                                   (unix_domain ? "--trusted-proxies unix"
+                                                : "their addresses with --trusted-proxies")};
+  }
+  return {};
 }
 
 Found check_sizes(const SettingTable& table, const Settings& s) {
@@ -129,6 +149,7 @@ std::string check_token(std::string_view text) {
 
 void add_settings_checks(SettingTable& table, const Settings& settings) {
   table.add_check([&settings] { return check_listeners(settings); });
+  table.add_check([&settings] { return check_proxies(settings); });
   table.add_check([&table, &settings] { return check_tls(table, settings); });
   table.add_check([&table, &settings] { return check_sizes(table, settings); });
   table.add_check([&table, &settings] { return check_timeouts(table, settings); });

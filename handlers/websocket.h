@@ -17,6 +17,7 @@
 #include "codec/handshake.h"
 #include "core/block.h"
 #include "core/connection.h"
+#include "handlers/client_address.h"
 
 namespace spate::handlers {
 
@@ -60,6 +61,7 @@ class WebSocket {
 struct UpgradeRequest {
   const codec::HttpHead& head;
   const codec::Handshake& handshake;
+  RequestPeer peer;  // peer(): the client, behind trusted proxies
 };
 
 // The answer to an upgrade: accepted, or refused with a status and a sentence that says what to do.

@@ -88,6 +88,8 @@ HttpOptions http_options(const Settings& settings, HttpMetrics& metrics) {
   return {.handshake_timeout = core::ticks_of_ms(settings.handshake_timeout_ms),
           .allowed_origins = settings.allowed_origins,
           .subprotocols = settings.subprotocols,
+          .clients = {.proxies = TrustedProxies(settings.trusted_proxies),
+                      .header = settings.forwarded_header},
           .metrics = &metrics};
 }
 
@@ -105,6 +107,8 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       birth_(birth),
       reactor_(reactor_options(settings, counters_.of(metrics.core().loop))),
       table_(reactor_, table_options(settings, sockets, counters_.of(metrics.core().connections))),
+      proxies_(settings.trusted_proxies),
+      proxy_(tcp_, proxies_, &counters_.of(metrics.handlers().proxies)),
       deflation_(deflate_options(settings, counters_.of(metrics.handlers().deflate))),
       guards_({.warn_ns = warn_ns(settings),
                .metrics = [this](std::string_view path) { return count_endpoint(path); }}),
@@ -225,10 +229,14 @@ std::unique_ptr<core::Listener> Worker::make_listener(const ListenSocket& socket
                                   .metrics = &counters_.of(metrics_.core().listeners),
                                   .reserve = &reserve_};
   if (slots_.count() > 1 && !socket.internal) options.on_full = [this] { return step_aside(); };
-  core::Transport& transport = socket.tls ? static_cast<core::Transport&>(*tls_) : tcp_;
-  return std::make_unique<core::Listener>(reactor_, table_, transport,
+  return std::make_unique<core::Listener>(reactor_, table_, transport_of(socket),
                                           socket.internal ? internal_http_ : public_http_, refusal_,
                                           socket.fd, options);
+}
+
+core::Transport& Worker::transport_of(const ListenSocket& socket) {
+  if (socket.tls) return socket.proxy ? *proxied_tls_ : *tls_;
+  return socket.proxy ? static_cast<core::Transport&>(proxy_) : tcp_;
 }
 
 // At the internal sockets too where a slot is full: who looks after it must get in.
@@ -264,11 +272,15 @@ bool Worker::take_certificates() {
   const core::TlsCredentials credentials = unpack(certificates_.read(certificates_taken_));
   auto context = core::TlsContext::create(credentials);
   if (!context) return false;
-  if (tls_)
-    tls_->set_context(std::move(*context));
-  else
-    tls_.emplace(reactor_, tcp_, std::move(*context),
-                 core::TlsTransport::Options{.metrics = &counters_.of(metrics_.core().tls)});
+  const std::shared_ptr<const core::TlsContext> shown = std::move(*context);
+  const auto show = [&](std::optional<core::TlsTransport>& tls, core::Transport& below) {
+    if (tls) return tls->set_context(shown);
+    tls.emplace(reactor_, below, shown,
+                core::TlsTransport::Options{.metrics = &counters_.of(metrics_.core().tls)});
+  };
+  show(tls_, tcp_);
+  if (std::ranges::any_of(settings_.listen_endpoints(), &core::Endpoint::proxy))
+    show(proxied_tls_, proxy_);
   return true;
 }
 

@@ -18,6 +18,7 @@
 #include "handlers/deflation.h"
 #include "handlers/guard.h"
 #include "handlers/http/http_protocol.h"
+#include "handlers/proxy_transport.h"
 #include "handlers/registry.h"
 #include "handlers/routes.h"
 #include "handlers/server_metrics.h"
@@ -54,6 +55,7 @@ class Worker {
                  bool accept, bool accept_internal);
   void follow_orders();
   bool take_certificates();
+  core::Transport& transport_of(const ListenSocket& socket);
   bool step_aside();
   void try_again();
 
@@ -78,7 +80,10 @@ class Worker {
   core::Reactor reactor_;
   core::ConnectionTable table_;
   core::TcpTransport tcp_;
-  std::optional<core::TlsTransport> tls_;  // when a listener speaks it
+  const TrustedProxies proxies_;
+  ProxyTransport proxy_;                           // over tcp_
+  std::optional<core::TlsTransport> tls_;          // when a listener speaks it; over tcp_
+  std::optional<core::TlsTransport> proxied_tls_;  // over proxy_
   WorkerStatus status_;
   Deflation deflation_;
   std::uint32_t endpoints_ = 0;  // that have asked where to count

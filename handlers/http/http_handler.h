@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "codec/http_head.h"
+#include "handlers/client_address.h"
 
 namespace spate::handlers {
 
@@ -13,6 +14,7 @@ namespace spate::handlers {
 struct HttpRequest {
   const codec::HttpHead& head;
   std::string_view body;  // whole, without chunk framing
+  RequestPeer peer;       // peer(): the client, behind trusted proxies
 };
 
 struct HttpReply {

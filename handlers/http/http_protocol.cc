@@ -82,6 +82,7 @@ HttpProtocol::Progress HttpProtocol::take_head(Connection& connection, Bytes unr
     return Progress::need_more;
   }
   if (result.status == codec::HttpParse::bad) {
+    head_.header_count = 0;
     refuse(connection, refusal_of(result.error));
     return Progress::over;
   }
@@ -180,7 +181,8 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
     return nullptr;
   }
   Admission admission;
-  if (!route.guard->run([&] { admission = route.websocket->admit({head_, handshake}); })) {
+  const UpgradeRequest request{head_, handshake, peer_of_request(connection)};
+  if (!route.guard->run([&] { admission = route.websocket->admit(request); })) {
     refuse(connection, kEndpointFailed);
     return nullptr;
   }
@@ -201,6 +203,9 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
   SPATE_CHECK(bytes > 0);
   table_.write(connection, {response.data(), bytes});
   count_answer(101);
+  if (core::log::enabled(core::log::Level::debug))
+    core::log::debug("{peer} upgraded at {path}",
+                     {{"peer", peer_of_request(connection)().text()}, {"path", head_.path}});
   if (deflate)
     route.deflated->adopt(connection, deflate->terms());
   else
@@ -211,9 +216,11 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
 void HttpProtocol::respond(Connection& connection, std::string_view body) {
   const bool head_only = head_.method == "HEAD";
   HttpReply reply{.status = 204};
-  if (const Route* const route = head_.path != "*" ? routes_.find(head_.path) : nullptr)
-    if (!route->guard->run([&] { reply = route->http->on_request({head_, body}); }))
+  if (const Route* const route = head_.path != "*" ? routes_.find(head_.path) : nullptr) {
+    const HttpRequest request{head_, body, peer_of_request(connection)};
+    if (!route->guard->run([&] { reply = route->http->on_request(request); }))
       return refuse(connection, kEndpointFailed);
+  }
   const bool has_content = reply.status != 204;
   reply_.resize(512 + reply.content_type.size() + reply.body.size());
   const Bytes room{reinterpret_cast<std::byte*>(reply_.data()), reply_.size()};
@@ -235,8 +242,9 @@ void HttpProtocol::refuse(Connection& connection, const Refusal& refusal, std::s
   const auto [reason, status, remedy] = refusal;
   metrics_->refusals[reason].add();
   count_answer(status);
-  core::log::limited(core::log::Level::info, remedy, "refused a request with {status}: {remedy}",
-                     {{"status", status}, {"remedy", remedy}});
+  core::log::limited(
+      core::log::Level::info, remedy, "refused a request of {peer} with {status}: {remedy}",
+      {{"peer", peer_of_request(connection)().text()}, {"status", status}, {"remedy", remedy}});
   std::array<std::byte, codec::kRefusalBytes + 512> response;
   const std::size_t bytes = codec::write_refusal(response, {.status = status,
                                                             .remedy = remedy,
@@ -251,6 +259,12 @@ void HttpProtocol::refuse(Connection& connection, const Refusal& refusal, std::s
 void HttpProtocol::count_answer(int status) {
   SPATE_CHECK(status >= 100 && status <= 599);
   metrics_->requests[static_cast<std::size_t>(status / 100 - 1)].add();
+}
+
+// Of a request that did not come whole: what head_ holds is another's, or has died.
+void HttpProtocol::forget_head() {
+  head_.method = {};
+  head_.header_count = 0;
 }
 
 void HttpProtocol::expect_request(Connection& connection) {
@@ -284,7 +298,7 @@ void HttpProtocol::on_end(Connection& connection) {
 }
 
 void HttpProtocol::on_keep_refused(Connection& connection) {
-  head_.method = {};
+  forget_head();
   refuse(connection, kShortOfMemory);
 }
 
@@ -304,7 +318,7 @@ Tick HttpProtocol::on_timer(Connection& connection, Tick now) {
   if (static_cast<std::int32_t>(now - due) < 0) return due;
   const Data& data = connection.data<Data>();
   metrics_->timeouts.add();
-  head_.method = {};
+  forget_head();
   if (data.in_head || data.in_body)
     refuse(connection, kRequestTimeout);
   else

@@ -28,6 +28,7 @@ struct HttpOptions {
   core::Tick handshake_timeout = 0;
   std::vector<std::string> allowed_origins{};
   std::vector<std::string> subprotocols{};
+  ClientRules clients{};
   HttpMetrics* metrics = nullptr;  // null: of its own
 };
 
@@ -74,6 +75,10 @@ class HttpProtocol final : public core::Protocol {
   void respond(core::Connection& connection, std::string_view body);
   void refuse(core::Connection& connection, const Refusal& refusal, std::string_view allow = {});
   void count_answer(int status);
+  void forget_head();
+  RequestPeer peer_of_request(const core::Connection& connection) const {
+    return {connection, head_, options_.clients};
+  }
   void expect_request(core::Connection& connection);
   core::Tick deadline(const core::Connection& connection) const;
   std::string_view date();

@@ -64,6 +64,21 @@ TEST(Address, UnixDomainHasAPath) {
   EXPECT_EQ(format_endpoint(*parse_endpoint("tls:unix:/run/x")), "tls:unix:/run/x");
 }
 
+TEST(Endpoint, SaysWhatIsSpokenTheOutermostFirst) {
+  for (const char* text : {"127.0.0.1:1", "tls:[::1]:1", "proxy::1", "proxy:tls:unix:/run/x"}) {
+    const Result<Endpoint> endpoint = parse_endpoint(text);
+    ASSERT_TRUE(endpoint.ok()) << text;
+    EXPECT_EQ(endpoint->proxy, std::string_view(text).find("proxy:") == 0);
+    EXPECT_EQ(endpoint->tls, std::string_view(text).find("tls:") != std::string_view::npos);
+    EXPECT_EQ(format_endpoint(*endpoint), text);
+  }
+  for (const char* text : {"tls:proxy::1", "proxy:proxy::1", "tls:tls::1", "proxy:tls:proxy::1"})
+    EXPECT_EQ(parse_endpoint(text).error(),
+              "proxy: and tls: come once each and in this order; write proxy:tls:HOST:PORT");
+  EXPECT_EQ(parse_address("proxy:127.0.0.1:1").error(),
+            "the PROXY protocol is for the listeners of clients (--listen); write HOST:PORT");
+}
+
 TEST(Address, DualStackIsAskedForByLeavingTheHostOut) {
   EXPECT_TRUE(parse_address(":8000")->dual_stack);
   EXPECT_TRUE(parse_address("*:8000")->dual_stack);

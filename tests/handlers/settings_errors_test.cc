@@ -61,6 +61,19 @@ TEST_F(SettingsErrors, OfFlags) {
       {{"--internal-listen=unix:x"},
        "--internal-listen=unix:x (flag): not the absolute path of a file; write one such as "
        "unix:/run/spate/spate.sock"},
+      {{"--internal-listen=proxy:127.0.0.1:1"},
+       "--internal-listen=proxy:127.0.0.1:1 (flag): the PROXY protocol is for the listeners of "
+       "clients (--listen); write HOST:PORT"},
+      {{"--listen=tls:proxy:127.0.0.1:1"},
+       "--listen=tls:proxy:127.0.0.1:1 (flag): proxy: and tls: come once each and in this order; "
+       "write proxy:tls:HOST:PORT"},
+      {{"--trusted-proxies=10.0.0.1/8"},
+       "--trusted-proxies=10.0.0.1/8 (flag): not an address, nor a network without bits behind its "
+       "prefix; write 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, or unix for the peers of Unix-domain "
+       "listeners"},
+      {{"--forwarded-header=via"},
+       "--forwarded-header=via (flag): no such choice; write one of x-forwarded-for, forwarded, "
+       "none"},
       {{"--unix-mode=8"},
        "--unix-mode=8 (flag): not a file's permissions; write them in octal, such as 0660"},
       {{"--unix-mode=1777"},
@@ -240,6 +253,12 @@ TEST_F(SettingsErrors, AcrossSettings) {
       {{"--listen=:8001"},
        "--internal-listen=127.0.0.1:8001 (default): clashes with the public listener :8001; give "
        "it a place of its own"},
+      {{"--listen=proxy::9"},
+       "--listen=proxy::9 (flag): proxy::9 is for trusted proxies, and there are none; add their "
+       "addresses with --trusted-proxies"},
+      {{"--listen=proxy:unix:/x", "--trusted-proxies=::1"},
+       "--listen=proxy:unix:/x (flag): proxy:unix:/x is for trusted proxies, and there are none; "
+       "add --trusted-proxies unix"},
       {{"--listen=tls:unix:/x", "--internal-listen=unix:/x"},
        "--internal-listen=unix:/x (flag): clashes with the public listener tls:unix:/x; give it a "
        "place of its own"},

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -74,6 +75,15 @@ bool eventually(Condition condition, Deadline deadline = soon()) {
     ::usleep(5000);
   }
   return true;
+}
+
+// With what is in it, which workers of a killed master may be removing at the same time.
+inline void remove_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  EXPECT_TRUE(eventually([&] {
+    std::filesystem::remove_all(folder, error);
+    return !std::filesystem::exists(folder, error);
+  }));
 }
 
 }  // namespace spate::tests

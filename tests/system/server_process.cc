@@ -76,7 +76,7 @@ std::string describe(const Exit& exit) {
 }
 
 ServerProcess::ServerProcess(const Launch& launch) : tls_(launch.tls) {
-  std::vector<std::string> arguments{binary_path()};
+  std::vector<std::string> arguments{launch.program.empty() ? binary_path() : launch.program};
   arguments.insert(arguments.end(), launch.flags.begin(), launch.flags.end());
   std::vector<std::string> environment = environment_with(launch);
   const std::vector<char*> argv = pointers(arguments);

@@ -27,6 +27,7 @@ struct Launch {
   std::vector<std::string> flags = {};
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
   std::uint64_t max_open_files = 0;                                   // RLIMIT_NOFILE; 0 = ours
+  std::string program = {};  // another one, by its path, that stays in the foreground
   bool tls = false;          // start() listens with TLS and a certificate made for it
   bool unix_domain = false;  // start() listens at a path in a folder made for it
 };

@@ -166,13 +166,24 @@ int connect_by(const Address& address, const TcpOptions& options, Deadline deadl
   // Before connect(): the window scale is agreed on in the SYN.
   if (options.receive_buffer_bytes > 0) set(SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
   if (options.send_buffer_bytes > 0) set(SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
-  if (::connect(fd, to, sizeof address) == 0) return fd;
+  if (!options.source.empty()) {
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    ::inet_pton(AF_INET, options.source.c_str(), &from.sin_addr);
+    ::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from);
+  }
+  // It fits into any socket's empty buffer.
+  const auto begun = [&] {
+    ::send(fd, options.first.data(), options.first.size(), MSG_NOSIGNAL);
+    return fd;
+  };
+  if (::connect(fd, to, sizeof address) == 0) return begun();
   pollfd entry{fd, POLLOUT, 0};
   int error = errno;
   if (error == EINPROGRESS && ::poll(&entry, 1, poll_timeout_ms(deadline)) == 1) {
     socklen_t size = sizeof error;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error == 0) return fd;
+    if (error == 0) return begun();
   }
   ::close(fd);
   return -1;
@@ -216,18 +227,8 @@ Endpoint unix_endpoint(const std::string& path, TcpOptions options) {
   return {"localhost", plain(at_path(path), options)};
 }
 
-Endpoint tls_unix_endpoint(const std::string& path) {
-  return {"localhost", secure(at_path(path), {})};
-}
-
-Endpoint after(Endpoint from, std::string first) {
-  return {from.host, [connect = from.connect, first](Deadline deadline) -> std::unique_ptr<Stream> {
-            auto stream = connect(deadline);
-            // It fits into any socket's empty buffer.
-            if (stream == nullptr || stream->write_some(first).bytes != first.size())
-              return nullptr;
-            return stream;
-          }};
+Endpoint tls_unix_endpoint(const std::string& path, TcpOptions options) {
+  return {"localhost", secure(at_path(path), options)};
 }
 
 }  // namespace spate::tests

@@ -58,6 +58,8 @@ struct Endpoint {
 struct TcpOptions {
   int receive_buffer_bytes = 0;  // SO_RCVBUF; 0 = the kernel's default
   int send_buffer_bytes = 0;     // SO_SNDBUF
+  std::string source = {};       // the IPv4 address to connect from; empty: the kernel's choice
+  std::string first = {};        // sent before anything else, TLS included: a proxy's header
 };
 
 // 127.0.0.1:port with TCP_NODELAY, so that each write leaves as its own segment when the window
@@ -69,9 +71,6 @@ Endpoint tls_endpoint(std::uint16_t port, TcpOptions options = {});
 
 // A Unix-domain socket at `path`.
 Endpoint unix_endpoint(const std::string& path, TcpOptions options = {});
-Endpoint tls_unix_endpoint(const std::string& path);
-
-// One connection that `from` makes, with `first` sent before anything else (a proxy's header).
-Endpoint after(Endpoint from, std::string first);
+Endpoint tls_unix_endpoint(const std::string& path, TcpOptions options = {});
 
 }  // namespace spate::tests

@@ -27,7 +27,7 @@ class UnixListener : public HttpTest {
   }
   ~UnixListener() override {
     server_.reset();
-    fs::remove_all(folder_);
+    remove_folder(folder_);
   }
 
   std::string path() const { return folder_ / "spate.sock"; }
