@@ -8,6 +8,8 @@
 
 #include <string>
 
+#include "handlers/client/json_text.h"
+
 namespace spate::handlers::client {
 namespace {
 
@@ -21,9 +23,10 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   bool Bool(bool) { return scalar(JsonKind::boolean, {}); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return scalar(JsonKind::number, {}); }
   bool String(const char* string, rapidjson::SizeType bytes, bool) {
-    return scalar(JsonKind::string, {string, bytes});
+    return !has_lone_surrogate({string, bytes}) && scalar(JsonKind::string, {string, bytes});
   }
   bool Key(const char* key, rapidjson::SizeType bytes, bool) {
+    if (has_lone_surrogate({key, bytes})) return false;
     if (depth_ != 1) return true;
     key_.assign(key, bytes);
     behind_ = stream_.Tell();
@@ -43,7 +46,7 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   bool start(JsonKind kind) {
     if (depth_ == 0 && kind != container_) return false;
     if (depth_ == 0) behind_ = stream_.Tell() + 1;
-    return ++depth_ <= kMaxJsonDepth;
+    return ++depth_ <= kMaxWalkedDepth;
   }
   bool end(JsonKind kind) { return --depth_ != 1 || show(kind, stream_.Tell() + 1, {}); }
 

@@ -24,7 +24,7 @@ struct JsonValue {
 };
 
 // Deeper is refused: every reader of what is passed on would have to follow.
-inline constexpr int kMaxJsonDepth = 64;
+inline constexpr int kMaxWalkedDepth = 64;
 
 namespace detail {
 using VisitJson = bool (*)(void* context, const JsonValue& value);

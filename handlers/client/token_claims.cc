@@ -6,6 +6,7 @@
 
 #include "codec/base64.h"
 #include "handlers/client/json_object.h"
+#include "handlers/client/json_text.h"
 
 namespace spate::handlers::client {
 namespace {
@@ -86,13 +87,10 @@ Wrong take_text(const JsonValue& value, std::string& out, Wrong wrong) {
   return {};
 }
 
-// As it stands in the source, on one line: raw line breaks are between tokens only (RFC 8259 §7).
+// As it stands in the source, on one line.
 void take_source(const JsonValue& value, std::string& out) {
   out.clear();
-  if (value.kind == JsonKind::null) return;
-  out.reserve(value.text.size());
-  std::ranges::copy_if(value.text, std::back_inserter(out),
-                       [](char c) { return c != '\n' && c != '\r'; });
+  if (value.kind != JsonKind::null) append_one_line(out, value.text);
 }
 
 Wrong take_base64(const JsonValue& value, std::string& out, Wrong wrong) {
