@@ -17,10 +17,8 @@ class LogBroker::Rebuild {
 
   void see(const core::RecordLog::Record& record) {
     const auto decoded = decode(record);
-    if (!decoded) {
-      damaged_ = true;
-      return;
-    }
+    damaged_ = damaged_ || !decoded || !readable(*decoded, record);
+    if (damaged_) return;
     if (decoded->result)
       results_.push_back({decoded->result->time_ms, decoded->result->key, record.place});
     Stream* const stream = decoded->of_stream() ? see_stream(*decoded, record.place) : nullptr;
@@ -51,6 +49,14 @@ class LogBroker::Rebuild {
     KeyHash key;
     core::LogPlace place;
   };
+
+  // Its lists too: later they are taken for granted.
+  bool readable(const DecodedRecord& decoded, const core::RecordLog::Record& record) {
+    if (decoded.kind != RecordKind::publication) return true;
+    const bool whole = broker_.reader_.add(record);
+    broker_.reader_.clear();
+    return whole;
+  }
 
   static bool wanted_by_stream(const Found& each) {
     return each.stream != nullptr && each.born == each.stream->born;

@@ -154,6 +154,9 @@ TakenStream take_stream(Read& in) {
     record.version_epoch_hash = in.take<std::uint64_t>();
   }
   record.channel = in.take_bare(head.channel_bytes);
+  // What is calculated with. No writer of ours says otherwise.
+  if (record.kept_from == 0 || record.kept_from - 1 > record.offset || record.published_ms < 0)
+    in.fail();
   return taken;
 }
 
@@ -167,6 +170,14 @@ ClientInfo take_info(Read& in) {
 }
 
 }  // namespace
+
+StreamRecord blank_record(std::string_view channel, const HistoryPolicy& policy) {
+  StreamRecord record;
+  record.channel = channel;
+  record.ttl_ms = policy.ttl_ms;
+  record.meta_ttl_ms = policy.meta_ttl_ms;
+  return record;
+}
 
 // The channel's hash is the key of the second one: no two pairs are one text.
 KeyHash key_of(const core::HashKey& salt, std::string_view channel, std::string_view key) {
@@ -219,6 +230,7 @@ std::optional<DecodedRecord> decode(const core::RecordLog::Record& record) {
     case RecordKind::publication: {
       const TakenStream taken = take_stream(in);
       out.stream = taken.record;
+      if (out.stream.offset == 0) in.fail();
       out.used_ms = out.stream.published_ms;
       if ((taken.flags & kHasKey) != 0)
         out.result = {in.take<KeyHash>(), out.stream.published_ms, out.stream.position()};
@@ -227,6 +239,7 @@ std::optional<DecodedRecord> decode(const core::RecordLog::Record& record) {
     case RecordKind::state:
       out.stream = take_stream(in).record;
       out.used_ms = in.take<std::int64_t>();
+      if (out.used_ms < 0) in.fail();
       break;
     case RecordKind::result: {
       ResultRecord& result = out.result.emplace();

@@ -76,6 +76,11 @@ struct DecodedRecord {
   bool of_history() const { return kind == RecordKind::publication && mark == RecordMark::none; }
 };
 
+// What is known of a stream's record before the stream is: the channel and the policy's times.
+StreamRecord blank_record(std::string_view channel, const HistoryPolicy& policy);
+// What a version takes, which a record may turn out to have.
+inline constexpr std::size_t kVersionBytes = 16;
+
 KeyHash key_of(const core::HashKey& salt, std::string_view channel, std::string_view key);
 
 std::size_t publication_bytes(const PublicationRecord& record, const PublishRequest& request);

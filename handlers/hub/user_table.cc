@@ -22,7 +22,8 @@ UserTable::~UserTable() {
 }
 
 UserTable::User* UserTable::find(std::string_view user) const {
-  return users_.find(core::siphash64(key_, user), [&](const User& each) { return each.name == user; });
+  return users_.find(core::siphash64(key_, user),
+                     [&](const User& each) { return each.name == user; });
 }
 
 void UserTable::connected(std::string_view name, std::string_view client, std::int64_t wall_ms) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/log.h"
+#include "tests/core/random.h"
 #include "tests/handlers/hub/log_broker_host.h"
 
 namespace spate::test {
@@ -30,6 +31,16 @@ class LogBrokerTest : public BrokerTest {
   void restart() { ASSERT_TRUE(host_->restart()); }
   const BrokerMetrics& metrics() { return log_host_->broker().metrics(); }
   core::RecordLog& log() { return log_host_->broker().log(); }
+  static Post keyed_post(std::string channel, std::string key) {
+    Post post;
+    post.channel = std::move(channel);
+    post.key = std::move(key);
+    static const std::vector<Tag> tags{{"k", "v"}};
+    post.tags = tags;
+    post.exclude_users = {"ann"};
+    post.info = client("ann", "c1");
+    return post;
+  }
   static std::string channel(int number) { return "channel-" + std::to_string(number); }
 
   LogBrokerHost* log_host_ = nullptr;
@@ -188,6 +199,41 @@ TEST_F(LogBrokerTest, ADamagedRecordIsAnErrorNotACrash) {
   memory.clear();
   restart();
   EXPECT_EQ(publish("news", "x").position.offset, 1u);
+}
+
+// Bytes that somebody wrote into the log: an error, or something that can be read.
+TEST_F(LogBrokerTest, WhateverIsInTheLogNothingIsReadPastIt) {
+  Random random(test_seed());
+  int refused = 0;
+  for (int round = 0; round < 3000; ++round) {
+    make(8);
+    for (int i = 0; i < 10; ++i) {
+      Post post = keyed_post(channel(i % 3), "k" + std::to_string(i % 7));
+      post.history.size = 2;
+      publish(post);
+      if (i == 5) remove_history(channel(0));
+    }
+    core::LogMemory& memory = log_host_->memory();
+    const std::uint64_t used = memory.header().head;
+    for (std::uint64_t i = random.between(1, 4); i > 0; --i)
+      memory.segments()[random.below(used)] = static_cast<std::byte>(random.below(256));
+    const BrokerClock clock{[this] { return time_.monotonic_ns; }, [] { return std::int64_t{1}; }};
+    LogBroker other(memory, sink_, {}, nullptr, clock);
+    if (!other.open().ok()) {
+      ++refused;
+      continue;
+    }
+    for (int i = 0; i < 3; ++i) {
+      const std::string name = channel(i);
+      HistoryRequest request;
+      request.channel = name;
+      request.history = {2, 60'000, 3'600'000};
+      request.limit = -1;
+      other.history(request, [](const HistoryResult&) {});
+    }
+    other.tick(time_.monotonic_ns + 400'000'000'000);
+  }
+  EXPECT_GT(refused, 100);
 }
 
 TEST_F(LogBrokerTest, CountsWhatItHolds) {
