@@ -11,122 +11,17 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
 #include <string>
-#include <variant>
+#include <vector>
 
 #include "codec/utf8.h"
+#include "handlers/client/json_members.h"
 #include "handlers/client/json_text.h"
 #include "handlers/client/reader.h"
 
 namespace spate::handlers::client {
 namespace {
-
-// Objects whose members are looked at.
-enum class Place : std::uint8_t { command, request, subs, sub, headers, since };
-
-struct Payload {
-  std::string_view* to;
-};
-struct Presence {  // whether there is a value, whatever it is
-  bool* to;
-};
-struct Header {};  // the key is its name
-
-// Where the value behind a key goes. The first: nowhere, as for keys that nobody knows.
-using Slot =
-    std::variant<std::monostate, std::string_view*, Payload, Presence, bool*, std::uint32_t*,
-                 std::uint64_t*, std::int32_t*, std::int64_t*, Method, Place, Header>;
-
-template <typename T>
-struct Row {
-  std::string_view key;
-  Slot (*slot)(T& object);
-};
-
-constexpr Row<SubscribeRequest> kSubscribe[] = {
-    {"channel", [](SubscribeRequest& s) -> Slot { return &s.channel; }},
-    {"token", [](SubscribeRequest& s) -> Slot { return &s.token; }},
-    {"recover", [](SubscribeRequest& s) -> Slot { return &s.recover; }},
-    {"epoch", [](SubscribeRequest& s) -> Slot { return &s.epoch; }},
-    {"offset", [](SubscribeRequest& s) -> Slot { return &s.offset; }},
-    {"data", [](SubscribeRequest& s) -> Slot { return Payload{&s.data}; }},
-    {"positioned", [](SubscribeRequest& s) -> Slot { return &s.positioned; }},
-    {"recoverable", [](SubscribeRequest& s) -> Slot { return &s.recoverable; }},
-    {"join_leave", [](SubscribeRequest& s) -> Slot { return &s.join_leave; }},
-    {"delta", [](SubscribeRequest& s) -> Slot { return &s.delta; }},
-    {"tf", [](SubscribeRequest& s) -> Slot { return Presence{&s.has_filter}; }},
-    {"flag", [](SubscribeRequest& s) -> Slot { return &s.flag; }},
-    {"type", [](SubscribeRequest& s) -> Slot { return &s.type; }},
-};
-
-constexpr Row<Command> kConnect[] = {
-    {"token", [](Command& c) -> Slot { return &c.connect.token; }},
-    {"data", [](Command& c) -> Slot { return Payload{&c.connect.data}; }},
-    {"subs", [](Command&) -> Slot { return Place::subs; }},
-    {"name", [](Command& c) -> Slot { return &c.connect.name; }},
-    {"version", [](Command& c) -> Slot { return &c.connect.version; }},
-    {"headers", [](Command&) -> Slot { return Place::headers; }},
-};
-
-constexpr Row<Command> kHistory[] = {
-    {"channel", [](Command& c) -> Slot { return &c.history.channel; }},
-    {"limit", [](Command& c) -> Slot { return &c.history.limit; }},
-    {"since", [](Command&) -> Slot { return Place::since; }},
-    {"reverse", [](Command& c) -> Slot { return &c.history.reverse; }},
-};
-
-constexpr Row<Command> kSince[] = {
-    {"offset", [](Command& c) -> Slot { return &c.history.since_offset; }},
-    {"epoch", [](Command& c) -> Slot { return &c.history.since_epoch; }},
-};
-
-// Members that requests share; which of them a request has is said below.
-constexpr Row<Command> kChannel = {"channel", [](Command& c) -> Slot { return &c.channel; }};
-constexpr Row<Command> kData = {"data", [](Command& c) -> Slot { return Payload{&c.data}; }};
-constexpr Row<Command> kToken = {"token", [](Command& c) -> Slot { return &c.token; }};
-constexpr Row<Command> kType = {"type", [](Command& c) -> Slot { return &c.type; }};
-constexpr Row<Command> kRpcMethod = {"method", [](Command& c) -> Slot { return &c.rpc_method; }};
-
-constexpr Row<Command> kChannelOnly[] = {kChannel};
-constexpr Row<Command> kPublish[] = {kChannel, kData, kType};
-constexpr Row<Command> kRpc[] = {kData, kRpcMethod};
-constexpr Row<Command> kSend[] = {kData};
-constexpr Row<Command> kRefresh[] = {kToken};
-constexpr Row<Command> kSubRefresh[] = {kChannel, kToken, kType};
-
-std::span<const Row<Command>> rows_of(Method method) {
-  switch (method) {
-    case Method::connect:
-      return kConnect;
-    case Method::unsubscribe:
-    case Method::presence:
-    case Method::presence_stats:
-      return kChannelOnly;
-    case Method::publish:
-      return kPublish;
-    case Method::history:
-      return kHistory;
-    case Method::rpc:
-      return kRpc;
-    case Method::send:
-      return kSend;
-    case Method::refresh:
-      return kRefresh;
-    case Method::sub_refresh:
-      return kSubRefresh;
-    case Method::subscribe:
-    case Method::ping:
-    case Method::none:
-      break;
-  }
-  return {};
-}
-
-template <typename T>
-Slot slot_of(std::span<const Row<T>> rows, T& object, std::string_view key) {
-  const auto row = std::ranges::find(rows, key, &Row<T>::key);
-  return row != rows.end() ? row->slot(object) : Slot{};
-}
 
 // Of keys that come twice the last one counts; a search for each would cost the square of them.
 template <typename Entry, typename Key>
@@ -134,8 +29,10 @@ void keep_last_of_each(std::vector<Entry>& entries, Key key) {
   if (entries.size() < 2) return;
   std::ranges::reverse(entries);
   std::ranges::stable_sort(entries, {}, key);
-  const auto repeated = std::ranges::unique(entries, {}, key);
-  entries.erase(repeated.begin(), repeated.end());
+  const auto same_key = [&](const Entry& a, const Entry& b) {
+    return std::invoke(key, a) == std::invoke(key, b);
+  };
+  entries.erase(std::unique(entries.begin(), entries.end(), same_key), entries.end());
 }
 
 // What had to be decoded. Each byte of it stands for at least one of the frame's, so that much is
@@ -325,18 +222,16 @@ class CommandEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Com
   void find_slot(std::string_view key) {
     switch (places_[level_ - 1]) {
       case Place::command:
-        slot_ = command_slot(key);
+        slot_ = command_slot(command_, key);
         break;
       case Place::request:
-        slot_ = request_->method == Method::subscribe
-                    ? slot_of<SubscribeRequest>(kSubscribe, request_->subscribe, key)
-                    : slot_of<Command>(rows_of(request_->method), *request_, key);
+        slot_ = request_slot(*request_, key);
         break;
       case Place::sub:
-        slot_ = slot_of<SubscribeRequest>(kSubscribe, request_->connect.subs.back(), key);
+        slot_ = subscribe_slot(request_->connect.subs.back(), key);
         break;
       case Place::since:
-        slot_ = slot_of<Command>(kSince, *request_, key);
+        slot_ = since_slot(request_->history, key);
         break;
       case Place::subs:
         entry_key_ = kept(key);
@@ -347,14 +242,6 @@ class CommandEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Com
         slot_ = Header{};
         break;
     }
-  }
-
-  Slot command_slot(std::string_view key) {
-    if (key == "id") return &command_.id;
-    for (std::size_t i = 1; i < kMethods; ++i) {
-      if (key == method_name(static_cast<Method>(i))) return static_cast<Method>(i);
-    }
-    return {};
   }
 
   // The string that has just been read, as something that stays.
