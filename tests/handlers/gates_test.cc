@@ -1,6 +1,6 @@
 // What an echoed message costs, counted and not timed: after warm-up no heap allocation, one
-// receive and one send. The counts are the same on every machine, so a regression shows on the
-// first run.
+// receive and one send; and what the client protocol's encodings cost. The counts are the same on
+// every machine, so a regression shows on the first run.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -10,6 +10,8 @@
 #include "core/connection_table.h"
 #include "core/listener.h"
 #include "core/reactor.h"
+#include "handlers/client/reader.h"
+#include "handlers/client/writer.h"
 #include "handlers/session.h"
 #include "tests/codec/frames.h"
 #include "tests/core/faulty_sys.h"
@@ -152,6 +154,63 @@ TEST_F(Gates, ABurstIsOneReceiveOneSendAndNoAllocation) {
       burst.binary(std::string(payload, static_cast<char>('a' + i % 26)));
     expect_minimum("32 of " + std::to_string(payload), burst, 32 * reply_bytes(payload));
   }
+}
+
+// How many heap blocks an operation takes once it has run.
+template <typename Operation>
+std::uint64_t blocks_of(Operation operation) {
+  operation();
+  const std::uint64_t before = allocations;
+  operation();
+  return allocations - before;
+}
+
+TEST(EncodingGates, APublicationIsWrittenWithoutAllocation) {
+  for (const std::size_t payload : {2u, 64u, 200u, 20'000u}) {
+    const std::string data(payload, '1');
+    const hub::Tag tag{"key", "value"};
+    const hub::Publication publication{
+        data, 42, hub::ClientInfo{"user", "client", "{}", {}}, {&tag, 1}};
+    for (const client::Encoding encoding : {client::Encoding::json, client::Encoding::protobuf}) {
+      std::string out;
+      EXPECT_EQ(blocks_of([&] {
+                  out.clear();
+                  client::writer_of(encoding).publication(out, "chat:index", publication, {});
+                }),
+                0u)
+          << payload;
+    }
+  }
+}
+
+TEST(EncodingGates, AJsonCommandIsReadWithoutAllocation) {
+  const std::string frame =
+      R"({"publish":{"channel":"chat:\u0061 long name that had to be decoded","data":[)"
+      "\n"
+      R"({"text":"of more than a few bytes, so that it is no short string"}]},"id":7})";
+  const std::unique_ptr<client::CommandReader> reader = client::make_json_reader();
+  client::Command command;
+  EXPECT_EQ(blocks_of([&] {
+              reader->begin(as_bytes(frame));
+              EXPECT_EQ(reader->next(command), client::ReadStatus::command);
+              EXPECT_EQ(reader->next(command), client::ReadStatus::end);
+            }),
+            0u);
+  EXPECT_EQ(blocks_of([&] { EXPECT_TRUE(client::is_json(frame)); }), 0u);
+}
+
+// One for each text beyond fifteen bytes.
+TEST(EncodingGates, AProtobufCommandTakesABlockForEachLongText) {
+  using namespace std::string_literals;
+  const std::string frame = "\x1F\x08\x07\x3A\x1B\x0A\x04news\x12\x13{\"text\":\"12345678\"}"s;
+  const std::unique_ptr<client::CommandReader> reader = client::make_protobuf_reader();
+  client::Command command;
+  EXPECT_EQ(blocks_of([&] {
+              reader->begin(as_bytes(frame));
+              EXPECT_EQ(reader->next(command), client::ReadStatus::command);
+              EXPECT_EQ(reader->next(command), client::ReadStatus::end);
+            }),
+            1u);
 }
 
 }  // namespace
