@@ -143,10 +143,12 @@ Key key_of(const Jwk& jwk) {
                                             "base64url"};
   auto made = public_key(std::move(key));
   if (!made) return made;
-  const auto only = jwk.alg.empty() ? std::nullopt : signature_algorithm(jwk.alg);
-  if (only && !(*made)->fits(*only))
-    return core::Failure{"alg is " + jwk.alg + ", which is not for such a key; correct it"};
-  (*made)->restrict(jwk.kid, only);
+  if (jwk.kid) (*made)->set_kid(*jwk.kid);
+  if (const auto only = signature_algorithm(jwk.alg)) {
+    if (!(*made)->fits(*only))
+      return core::Failure{"alg is " + jwk.alg + ", which is not for such a key; correct it"};
+    (*made)->narrow_to(*only);
+  }
   return made;
 }
 

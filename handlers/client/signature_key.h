@@ -33,10 +33,8 @@ class SignatureKey {
 
   const std::optional<std::string>& kid() const { return kid_; }
   // What a JWK says of its key: its name, and the one algorithm that it is for (RFC 7517 §4.4–5).
-  void restrict(std::optional<std::string> kid, std::optional<SignatureAlgorithm> only) {
-    kid_ = std::move(kid);
-    only_ = only;
-  }
+  void set_kid(std::string kid) { kid_ = std::move(kid); }
+  void narrow_to(SignatureAlgorithm only) { only_ = only; }
 
  private:
   virtual bool judges(SignatureAlgorithm algorithm) const = 0;

@@ -139,8 +139,9 @@ class Run {
 
   int run() {
     for (;;) {
-      const auto ended = connection();
-      if (ended) return *ended;
+      const Next next = connection();
+      if (next == Next::done) return kDone;
+      if (next == Next::failed) return kFailed;
       if (!was_connected_) {
         note(options_.url + ": " + why_);
         return kFailed;
@@ -154,6 +155,8 @@ class Run {
   }
 
  private:
+  enum class Next : std::uint8_t { go_on, reconnect, done, failed };
+
   // The token that was given, or a fresh one each time.
   core::Result<std::string> token() const {
     if (!options_.connection_token.empty() || !signer_) return options_.connection_token;
@@ -162,65 +165,64 @@ class Run {
     return signer_->token(*claims, options_.token.kid);
   }
 
-  // One connection from its beginning to its end; the exit status when there shall be no other.
-  std::optional<int> connection() {
+  // One connection from its beginning to its end. Not go_on.
+  Next connection() {
     const auto bearer = token();
-    if (!bearer) {
-      note(bearer.error());
-      return kUsage;
-    }
+    if (!bearer) return give_up(bearer.error());
     auto opened = WsConnection::open(url_, waiting_);
-    if (stop_asked != 0) return kDone;
+    if (stop_asked != 0) return Next::done;
     if (!opened) {
       why_ = opened.error();
-      return std::nullopt;
+      return Next::reconnect;
     }
     WsConnection& connection = **opened;
-    if (connection.send_text(subscription_.hello(*bearer))) {
-      std::string message;
-      for (;;) {
-        const Got got = connection.receive(message, patience_ms());
-        if (got != Got::message) return ended_by(connection, got);
-        const auto fate = take(connection, message);
-        if (fate) return *fate;
-      }
+    if (!connection.send_text(subscription_.hello(*bearer)))
+      return ended_by(connection, Got::closed);
+    std::string message;
+    Next next = Next::go_on;
+    while (next == Next::go_on) {
+      const Got got = connection.receive(message, patience_ms());
+      next = got == Got::message ? take(connection, message) : ended_by(connection, got);
     }
-    return ended_by(connection, Got::closed);
+    return next;
   }
 
-  // Two levels of nothing: go on with this connection, or with another one.
-  std::optional<std::optional<int>> take(WsConnection& connection, const std::string& message) {
+  Next take(WsConnection& connection, const std::string& message) {
     std::string answer;
     const Fate fate = subscription_.take(message, answer);
     if (subscription_.connected()) was_connected_ = true, attempts_ = 0;
     if (printer_.done()) {
       connection.close();
-      return std::optional<int>(kDone);
+      return Next::done;
     }
     if (!answer.empty()) connection.send_text(answer);
-    if (fate == Fate::go_on) return std::nullopt;
+    if (fate == Fate::go_on) return Next::go_on;
     why_ = subscription_.why();
+    // Another token helps where the last one was good; one that is refused at once would be again.
     if (fate == Fate::reconnect || (fate == Fate::expired && signer_ && was_connected_))
-      return std::optional<int>();
-    note(why_);
-    return std::optional<int>(kFailed);
+      return Next::reconnect;
+    return give_up(why_);
   }
 
-  std::optional<int> ended_by(WsConnection& connection, Got got) {
+  Next ended_by(WsConnection& connection, Got got) {
     if (got == Got::interrupted) {
       connection.close();
-      return kDone;
+      return Next::done;
     }
     if (got == Got::timed_out) {
       why_ = subscription_.connected() ? "no ping from the server" : "no answer from the server";
-      return std::nullopt;
+      return Next::reconnect;
     }
     const int code = connection.close_code();
     why_ = "the connection is closed: " + std::to_string(code) + " " + connection.close_reason();
     // Codes after which a client does not come back.
-    if (!(code >= 3500 && code < 4000) && !(code >= 4500 && code < 5000)) return std::nullopt;
-    note(why_);
-    return kFailed;
+    const bool terminal = (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
+    return terminal ? give_up(why_) : Next::reconnect;
+  }
+
+  static Next give_up(const std::string& why) {
+    note(why);
+    return Next::failed;
   }
 
   std::int64_t patience_ms() const {
@@ -268,6 +270,10 @@ int subscribe(const Options& options) {
     if (!*made) {
       note("--user=" + options.token.user +
            ": nothing to sign a token with; give --hmac-secret, --config or --private-key");
+      return kUsage;
+    }
+    if (const auto claims = claims_of(options.token, 0); !claims) {
+      note(claims.error());
       return kUsage;
     }
     signer = std::move(*made);
