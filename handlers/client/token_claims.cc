@@ -238,7 +238,9 @@ class ClaimsReader {
         out_(out),
         finder_(kind == TokenKind::connection ? kConnection : kSubscription),
         options_(out.options),
-        user_claim_(rules.user_id_claim.empty() ? "sub" : rules.user_id_claim) {}
+        user_claim_(rules.user_id_claim) {
+    if (user_claim_.empty()) user_claim_ = "sub";
+  }
 
   Wrong take(const JsonValue& value) {
     if (value.key == user_claim_) {
