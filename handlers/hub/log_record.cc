@@ -245,6 +245,7 @@ std::optional<DecodedRecord> decode(const core::RecordLog::Record& record) {
       ResultRecord& result = out.result.emplace();
       result.key = in.take<KeyHash>();
       result.time_ms = in.take<std::int64_t>();
+      if (result.time_ms < 0) in.fail();
       result.position.offset = in.take<std::uint64_t>();
       result.position.epoch = Epoch::of_packed(in.take<std::uint64_t>());
       break;

@@ -14,9 +14,12 @@ namespace {
 // log may have been read so much later than it says.
 constexpr std::int64_t kRenewalParts = 8;
 
-std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
-  return b > std::numeric_limits<std::int64_t>::max() - a ? std::numeric_limits<std::int64_t>::max()
-                                                          : a + std::max<std::int64_t>(b, 0);
+// Of a time and how long something lives, which may be anything.
+std::int64_t saturating_sum(std::int64_t time, std::int64_t duration) {
+  std::int64_t sum = 0;
+  if (duration <= 0) return time;
+  return __builtin_add_overflow(time, duration, &sum) ? std::numeric_limits<std::int64_t>::max()
+                                                      : sum;
 }
 
 }  // namespace
