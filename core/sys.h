@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
+#include <string>
 
 #include "core/base.h"
 
@@ -67,6 +68,7 @@ int fork();
 [[noreturn]] void exit_now(int code);  // without destructors or buffered output
 int getpid();
 std::uint32_t cpu_count();  // that this process may use
+std::string host_name();    // empty when the kernel has none to tell
 int parent_pid();
 int kill(int pid, int signal);
 // A child that has ended: its pid, and `status` as waitpid gives it; 0 when none has, or a negative

@@ -39,6 +39,10 @@ class Routes {
     SPATE_CHECK(route.websocket == nullptr);
     SessionOptions options = options_;
     options.guard = route.guard;
+    if (handler->keeps_time()) {
+      options.own_deadlines = true;
+      options.ping_interval = options.idle_timeout = 0;
+    }
     route.session = std::make_unique<Session>(table_, *handler, options);
     if (options.deflation != nullptr)
       route.deflated = std::make_unique<DeflatedSession>(table_, *handler, options);

@@ -235,6 +235,20 @@ void Session::send_frames(Connection& connection, const core::BlockRef& frames) 
   table_.write(connection, frames, frames.bytes());
 }
 
+void Session::send_frames(Connection& connection, const core::BlockRef& block, ConstBytes part,
+                          std::size_t messages) {
+  if (connection.stage != core::Stage::open || connection.data<Data>().close_sent) return;
+  metrics_->messages_sent.add(messages);
+  table_.write(connection, block, part);
+}
+
+void Session::ping(Connection& connection) {
+  if (connection.stage != core::Stage::open || connection.data<Data>().close_sent) return;
+  constexpr std::array<std::byte, 2> kPing{std::byte{0x89}, std::byte{0}};
+  table_.write_urgent(connection, kPing);
+  metrics_->pings_sent.add();
+}
+
 void Session::close(Connection& connection, CloseCode code, std::string_view reason) {
   Data& data = connection.data<Data>();
   if (connection.stage != core::Stage::open || data.close_sent) return;
@@ -248,7 +262,7 @@ void Session::on_leave(Connection& connection) {
   WebSocket socket(*this, connection);
   CloseCode code = codec::kCloseInternalError;
   (void)guard_.run([&] { code = handler_.on_drain(socket); });
-  close(connection, code, "server is leaving");
+  close(connection, code, handler_.drain_reason());
 }
 
 void Session::send_close(Connection& connection, CloseCode code, std::string_view reason) {
@@ -300,6 +314,8 @@ void Session::on_overflow(Connection& connection) {
 
 void Session::on_drained(Connection& connection) {
   if (connection.rests_on_backlog) restart_deadlines(connection);
+  WebSocket socket(*this, connection);
+  if (!connection.data<Data>().reported) handler_.on_drained(socket);
 }
 
 void Session::on_resumed(Connection& connection) {
@@ -333,6 +349,9 @@ void WebSocket::send(OutgoingMessage& message) {
 }
 void WebSocket::send_frames(const core::BlockRef& frames) {
   session_.send_frames(connection_, frames);
+}
+void WebSocket::ping() {
+  session_.ping(connection_);
 }
 void WebSocket::close(CloseCode code, std::string_view reason) {
   session_.close(connection_, code, reason);

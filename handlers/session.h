@@ -31,6 +31,7 @@ struct SessionOptions {
   core::Tick idle_timeout = 0;  // without a message; 0: none
   core::Tick frame_timeout = 0;
   core::Tick close_timeout = 0;
+  bool own_deadlines = false;  // the handler keeps time itself
   // Where opcode << 56 | payload bytes of the message in hand are noted, for the report of a crash.
   std::atomic<std::uint64_t>* last_message = nullptr;
   SessionMetrics* metrics = nullptr;  // null: of its own
@@ -57,6 +58,12 @@ class Session : public core::Protocol {
   void send(core::Connection& connection, codec::Opcode opcode, ConstBytes payload);
   void send(core::Connection& connection, OutgoingMessage& message);
   void send_frames(core::Connection& connection, const core::BlockRef& frames);
+  // `part` of `block` holds `messages` whole frames.
+  void send_frames(core::Connection& connection, const core::BlockRef& block, ConstBytes part,
+                   std::size_t messages);
+  void ping(core::Connection& connection);
+  // Whether its connections have negotiated permessage-deflate.
+  bool compresses() const { return deflation_ != nullptr; }
   void close(core::Connection& connection, codec::CloseCode code, std::string_view reason);
 
   const SessionMetrics& metrics() const { return *metrics_; }

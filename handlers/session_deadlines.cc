@@ -61,7 +61,11 @@ Tick Session::on_timer(Connection& connection, Tick now) {
     }
     next = earlier(next, idle);
   }
-  return earlier(next, ping_deadline(connection, now));
+  if (!options_.own_deadlines) return earlier(next, ping_deadline(connection, now));
+  WebSocket socket(*this, connection);
+  const Tick own = handler_.on_timer(socket, now);
+  if (connection.stage != core::Stage::open) return core::kNoDeadline;
+  return data.close_sent ? data.close_deadline : earlier(next, own);
 }
 
 // Pings a peer that has been silent for the interval. Anything it sends proves it alive.
@@ -81,9 +85,7 @@ Tick Session::ping_deadline(Connection& connection, Tick now) {
     fail(connection, codec::kCloseInternalError, "no answer to pings");
     return core::kNoDeadline;
   }
-  constexpr std::array<std::byte, 2> kPing{std::byte{0x89}, std::byte{0}};
-  table_.write_urgent(connection, kPing);
-  metrics_->pings_sent.add();
+  ping(connection);
   data.awaiting_pong = true;
   data.ping_sent = now;
   return now + options_.pong_timeout;

@@ -49,6 +49,9 @@ class WebSocket {
   // reason is cut to 123 bytes.
   void close(codec::CloseCode code, std::string_view reason = {});
 
+  // Sends a ping frame, which peers answer by themselves.
+  void ping();
+
   // The handler's own, per connection; null at on_open.
   void*& user() { return connection_.user; }
   core::Connection& connection() { return connection_; }
@@ -90,9 +93,20 @@ class WebSocketHandler {
   virtual void on_message(WebSocket& socket, const Message& message) = 0;
   // The server is leaving: the code to close with.
   virtual codec::CloseCode on_drain(WebSocket&) { return codec::kCloseGoingAway; }
+  // And the reason; a constant.
+  virtual std::string_view drain_reason() const { return "server is leaving"; }
   // The last call for this socket. `code` is the peer's or ours; kCloseAbnormal when no close frame
   // came.
   virtual void on_close(WebSocket&, codec::CloseCode, std::string_view) {}
+
+  // Whether it looks after its connections' liveness itself: the session then neither pings them
+  // nor ends idle ones, and on_timer is called.
+  virtual bool keeps_time() const { return false; }
+  // A deadline may have passed that was armed at the table. Returns the tick of the next look
+  // (kNoDeadline for none). May come early.
+  virtual core::Tick on_timer(WebSocket&, core::Tick) { return core::kNoDeadline; }
+  // All that was queued for it has been sent.
+  virtual void on_drained(WebSocket&) {}
 
   // Whether a connection is left unread while output for it waits: right where output answers
   // input.

@@ -64,6 +64,7 @@ extern decltype(sys::unmap) unmap;
 extern decltype(sys::monotonic_ns) monotonic_ns;
 extern decltype(sys::random) random;
 extern decltype(sys::wall_ms) wall_ms;
+extern decltype(sys::host_name) host_name;
 
 }  // namespace spate::core::real_sys
 
@@ -340,6 +341,9 @@ void sleep(std::int64_t ns) {
   sys_faults().move_clock(ns);
 }
 
+std::string host_name() {
+  return real_sys::host_name();
+}
 std::int64_t wall_ms() {
   return real_sys::wall_ms();
 }
