@@ -1,5 +1,7 @@
 #include "handlers/app.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "core/supervisor.h"
 #include "core/sys.h"
 #include "core/tls_memory.h"
+#include "handlers/client/hub_module.h"
 #include "handlers/echo.h"
 #include "handlers/http/health.h"
 #include "handlers/http/metrics.h"
@@ -31,6 +34,7 @@ Registry server_modules() {
   registry.add(health_module());
   registry.add(metrics_module());
   registry.add(echo_module());
+  registry.add(client::hub_module());
   return registry;
 }
 
@@ -42,9 +46,15 @@ int fail(std::string_view why) {
   return 1;
 }
 
-std::uint32_t worker_count(const Settings& settings) {
-  return settings.workers > 0 ? static_cast<std::uint32_t>(settings.workers)
-                              : core::sys::cpu_count();
+// As many as asked for, or one for each CPU; no more than the modules can be shared by.
+std::uint32_t worker_count(const Settings& settings, const Registry& registry) {
+  std::uint32_t most = 0;
+  for (const auto& module : registry.modules())
+    if (const std::uint32_t own = module->most_workers(); own != 0)
+      most = most == 0 ? own : std::min(most, own);
+  if (settings.workers == 0)
+    return most == 0 ? core::sys::cpu_count() : std::min(most, core::sys::cpu_count());
+  return static_cast<std::uint32_t>(settings.workers);
 }
 
 // What workers show TLS clients. The ticket keys stay when certificates change, so that sessions
@@ -107,7 +117,7 @@ int work(const Settings& settings, const Registry& registry, core::Slots& slots,
 }
 
 int serve(const Settings& settings, const Registry& registry) {
-  const std::uint32_t workers = worker_count(settings);
+  const std::uint32_t workers = worker_count(settings, registry);
   Certificates certificates(settings);
   if (const auto opened = certificates.open(); !opened) return fail(opened.error());
   const auto sockets = open_sockets(settings, workers);
@@ -125,6 +135,8 @@ int serve(const Settings& settings, const Registry& registry) {
   ServerMetrics metrics(registry, slots);
   if (error == 0) error = metrics.create();
   if (error < 0) return fail(std::string("cannot create shared memory: ") + std::strerror(-error));
+  for (const auto& module : registry.modules())
+    if (const auto prepared = module->prepare(); !prepared) return fail(prepared.error());
 
   constexpr std::int64_t kMs = 1'000'000;
   const std::int64_t leave_ms = std::int64_t{settings.drain_delay_ms} +
@@ -157,8 +169,22 @@ int run(int argc, char** argv, const Registry& registry) {
   SettingTable table(spate_program());
   add_settings(table, settings);
   for (const auto& module : registry.modules()) module->add_settings(table);
+  // Of the settings of all modules, which are known by then.
+  table.add_check([&]() -> std::optional<Complaint> {
+    for (const auto& module : registry.modules())
+      if (const std::uint32_t most = module->most_workers();
+          most != 0 && settings.workers > static_cast<int>(most))
+        return Complaint{"workers", "more than a hub can be shared by yet; write " +
+                                        std::to_string(most) + ", or leave it out"};
+    return std::nullopt;
+  });
   const Outcome outcome = table.parse(arguments, environ);
   if (!outcome.run()) return outcome.finish();
+  for (const auto& module : registry.modules())
+    if (const std::optional<std::string> text = module->instead()) {
+      std::fputs(text->c_str(), stdout);
+      return 0;
+    }
 
   log::init(settings.log_level, settings.log_format);
   log::set_process("master");

@@ -7,11 +7,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "core/connection_table.h"
 #include "core/metric_pages.h"
 #include "core/metric_table.h"
+#include "core/reactor.h"
+#include "core/result.h"
 #include "handlers/routes.h"
 #include "handlers/setting_table.h"
 #include "handlers/settings.h"
@@ -27,6 +32,8 @@ class ServerMetrics;
 
 // Where a module puts its endpoints, and what they may use.
 struct Mounts {
+  core::Reactor& reactor;
+  core::ConnectionTable& table;
   Routes& clients;    // on the public listeners
   Routes& operators;  // on the internal one
   const Settings& settings;
@@ -43,9 +50,18 @@ class Module {
   // In the master, when the settings are known and before shared memory is made. The groups belong
   // to the module; it finds them again in mount().
   virtual void add_metrics(core::MetricTable&) {}
+  // In the master, after that and before any fork: shared memory that outlives workers. The error
+  // is for people.
+  virtual core::Result<bool> prepare() { return true; }
+  // What to print and leave, instead of serving: a question that the settings ask.
+  virtual std::optional<std::string> instead() { return std::nullopt; }
+  // How many workers it can be shared by; 0: any number.
+  virtual std::uint32_t most_workers() const { return 0; }
   // In each worker, after fork: the same endpoints in the same order. A worker in which it throws
   // ends.
   virtual void mount(const Mounts& mounts) = 0;
+  // In each worker, when all its connections are closed and before its loop goes.
+  virtual void unmount() {}
 };
 
 class Registry {

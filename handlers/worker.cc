@@ -99,6 +99,7 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
                ServerMetrics& metrics, const ServerSockets& sockets,
                const core::Snapshot& certificates, const core::Birth& birth)
     : settings_(settings),
+      registry_(registry),
       slots_(slots),
       metrics_(metrics),
       counters_(metrics.worker(birth.slot)),
@@ -135,7 +136,8 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       leave_timer_([this] { leave_step(); }) {
   table_.also_count(core::MemoryPurpose::tls, core::tls_memory::bytes);
   table_.also_count(core::MemoryPurpose::compression, [this] { return deflation_.memory_bytes(); });
-  const Mounts mounts{public_routes_, internal_routes_, settings, status_, counters_, metrics_};
+  const Mounts mounts{reactor_, table_,  public_routes_, internal_routes_,
+                      settings, status_, counters_,      metrics_};
   for (const auto& module : registry.modules()) module->mount(mounts);
 }
 
@@ -144,6 +146,7 @@ Worker::~Worker() {
     reactor_.precise().cancel(*timer);
   // The table outlives the endpoints, and would close what is open with nobody there to be told.
   table_.for_each([this](core::Connection& connection) { table_.abort(connection); });
+  for (const auto& module : registry_.modules()) module->unmount();
 }
 
 int Worker::run() {

@@ -29,8 +29,8 @@ namespace spate::handlers {
 class Worker {
  public:
   Worker(const Settings& settings, const Registry& registry, core::Slots& slots,
-         ServerMetrics& metrics, const ServerSockets& sockets,
-         const core::Snapshot& certificates, const core::Birth& birth);
+         ServerMetrics& metrics, const ServerSockets& sockets, const core::Snapshot& certificates,
+         const core::Birth& birth);
   ~Worker();
 
   // Serves until it is told to leave, or the master is gone, and it has left. The exit code.
@@ -70,6 +70,7 @@ class Worker {
   void on_slow_turn(const core::Reactor::SlowTurn& turn);
 
   const Settings& settings_;
+  const Registry& registry_;
   core::Slots& slots_;
   ServerMetrics& metrics_;
   const core::MetricView counters_;

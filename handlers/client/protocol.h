@@ -46,36 +46,36 @@ inline constexpr std::int64_t kFlagCompaction = 1;
 inline constexpr std::int64_t kFlagRejectUnrecovered = 2;  // error 112 instead of recovered: false
 
 struct SubscribeRequest {
-  std::string_view channel;
-  std::string_view token;
+  std::string_view channel{};
+  std::string_view token{};
   bool recover = false;
-  std::string_view epoch;
+  std::string_view epoch{};
   std::uint64_t offset = 0;
-  std::string_view data;
+  std::string_view data{};
   bool positioned = false;
   bool recoverable = false;
   bool join_leave = false;
-  std::string_view delta;
+  std::string_view delta{};
   bool has_filter = false;  // `tf` was given
   std::int64_t flag = 0;
   std::int32_t type = 0;
 };
 
 struct ConnectRequest {
-  std::string_view token;
-  std::string_view data;
+  std::string_view token{};
+  std::string_view data{};
   std::vector<SubscribeRequest> subs;  // the map's key is in `channel`
-  std::string_view name;
-  std::string_view version;
+  std::string_view name{};
+  std::string_view version{};
   std::vector<std::pair<std::string_view, std::string_view>> headers;
 };
 
 struct HistoryQuery {
-  std::string_view channel;
+  std::string_view channel{};
   std::int32_t limit = 0;
   bool has_since = false;
   std::uint64_t since_offset = 0;
-  std::string_view since_epoch;
+  std::string_view since_epoch{};
   bool reverse = false;
 };
 
@@ -87,10 +87,10 @@ struct Command {
   SubscribeRequest subscribe;
   HistoryQuery history;
   // unsubscribe, publish, presence, presence_stats, sub_refresh
-  std::string_view channel;
-  std::string_view token;  // refresh, sub_refresh
-  std::string_view data;   // publish, rpc, send
-  std::string_view rpc_method;
+  std::string_view channel{};
+  std::string_view token{};  // refresh, sub_refresh
+  std::string_view data{};   // publish, rpc, send
+  std::string_view rpc_method{};
   std::int32_t type = 0;  // publish, sub_refresh
 
   void clear();  // keeps the vectors' memory
@@ -99,7 +99,7 @@ struct Command {
 // A server's error in a reply. Text and temporary follow from the code.
 struct Error {
   std::uint32_t code = 0;
-  std::string_view message;
+  std::string_view message{};
   bool temporary = false;
 
   explicit operator bool() const { return code != 0; }
@@ -123,7 +123,7 @@ inline constexpr Error kErrorUnrecoverablePosition{112, "unrecoverable position"
 // empty nor JSON: SDKs take those for something else.
 struct Disconnect {
   std::uint16_t code = 0;
-  std::string_view reason;
+  std::string_view reason{};
 
   explicit operator bool() const { return code != 0; }
 };
@@ -151,7 +151,7 @@ inline constexpr Disconnect kDisconnectNotAvailable{3508, "not available"};
 // Why the server ends a subscription. From 2500 on clients subscribe again at once.
 struct Unsubscribed {
   std::uint32_t code = 0;
-  std::string_view reason;
+  std::string_view reason{};
 };
 inline constexpr Unsubscribed kUnsubscribedByServer{2000, "server unsubscribe"};
 inline constexpr Unsubscribed kUnsubscribedInsufficientState{2500, "insufficient state"};
@@ -162,29 +162,29 @@ struct SubscribeResult {
   std::uint32_t ttl = 0;  // seconds, at least 1 when it expires
   bool recoverable = false;
   bool positioned = false;
-  StreamPosition position;
-  std::span<const hub::KeptPublication> publications;
+  StreamPosition position{};
+  std::span<const hub::KeptPublication> publications{};
   bool recovered = false;
   bool was_recovering = false;
-  std::string_view data;
+  std::string_view data{};
 };
 
 // A server-side subscription in a connect result.
 struct ConnectedSubscription {
-  std::string_view channel;
+  std::string_view channel{};
   SubscribeResult result;
 };
 
 struct ConnectResult {
-  std::string_view client;
-  std::string_view version;
+  std::string_view client{};
+  std::string_view version{};
   bool expires = false;
   std::uint32_t ttl = 0;
-  std::string_view data;
+  std::string_view data{};
   std::uint32_t ping = 0;  // seconds
   bool pong = false;
-  std::string_view session;
-  std::string_view node;
+  std::string_view session{};
+  std::string_view node{};
 };
 
 struct Expiry {

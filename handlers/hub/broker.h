@@ -32,14 +32,15 @@ enum class BrokerError : std::uint8_t {
 };
 
 struct PublishRequest {
-  std::string_view channel;
-  Publication publication;           // its offset is the broker's to give
-  HistoryPolicy history;             // off: it goes to those who are there, and is forgotten
-  std::string_view idempotency_key;  // empty: none. Per channel; results are kept for five minutes
+  std::string_view channel{};
+  Publication publication{};  // its offset is the broker's to give
+  HistoryPolicy history{};    // off: it goes to those who are there, and is forgotten
+  std::string_view
+      idempotency_key{};             // empty: none. Per channel; results are kept for five minutes
   std::uint64_t version = 0;         // 0: none. Not above the channel's last: dropped silently
-  std::string_view version_epoch;    // versions are compared within one only; empty: within any
-  std::span<const std::string_view> exclude_users;    // kept: holds in recovery too
-  std::span<const std::string_view> exclude_clients;  // holds while they live
+  std::string_view version_epoch{};  // versions are compared within one only; empty: within any
+  std::span<const std::string_view> exclude_users{};    // kept: holds in recovery too
+  std::span<const std::string_view> exclude_clients{};  // holds while they live
 };
 
 struct PublishResult {
@@ -50,28 +51,28 @@ struct PublishResult {
 };
 
 struct HistoryRequest {
-  std::string_view channel;
-  HistoryPolicy history;
-  std::int64_t limit = 0;               // 0: the position only; below 0: all
-  std::optional<StreamPosition> since;  // its epoch empty: any. Exclusive, either way
+  std::string_view channel{};
+  HistoryPolicy history{};
+  std::int64_t limit = 0;                 // 0: the position only; below 0: all
+  std::optional<StreamPosition> since{};  // its epoch empty: any. Exclusive, either way
   bool reverse = false;
 };
 
 // A publication that was kept, with whom it is not for.
 struct KeptPublication {
-  Publication publication;
-  std::span<const std::string_view> exclude_users;
+  Publication publication{};
+  std::span<const std::string_view> exclude_users{};
 };
 
 struct HistoryResult {
   BrokerError error = BrokerError::none;
-  StreamPosition top;
+  StreamPosition top{};
   bool wrong_epoch = false;  // since.epoch names another incarnation; then nothing is returned
-  std::span<const KeptPublication> publications;  // ascending, or descending for reverse
+  std::span<const KeptPublication> publications{};  // ascending, or descending for reverse
 };
 
 struct PresenceEntry {
-  ClientInfo info;
+  ClientInfo info{};
 };
 
 struct PresenceStats {

@@ -5,7 +5,7 @@ namespace spate::handlers::hub {
 core::MetricGroup<BrokerMetrics> BrokerMetrics::add_to(core::MetricTable& table) {
   using Metrics = BrokerMetrics;
   auto rows = table.group<Metrics>(core::MetricScope::worker);
-  rows.add("spate_publications_total",
+  rows.add("spate_broker_publications_total",
            "Publications ordered, by what became of them. kept: in the channel's history. passed: "
            "given to those who were there.",
            &Metrics::publications, "history", {"kept", "passed"});

@@ -49,22 +49,22 @@ struct StreamPosition {
 
 // A client as others see it. conn_info and chan_info are JSON or bytes, empty for none.
 struct ClientInfo {
-  std::string_view user;    // empty: anonymous
-  std::string_view client;  // the connection's id, a UUID as text
-  std::string_view conn_info;
-  std::string_view chan_info;
+  std::string_view user{};    // empty: anonymous
+  std::string_view client{};  // the connection's id, a UUID as text
+  std::string_view conn_info{};
+  std::string_view chan_info{};
 };
 
 struct Tag {
-  std::string_view key;
-  std::string_view value;
+  std::string_view key{};
+  std::string_view value{};
 };
 
 struct Publication {
-  std::string_view data;
-  std::uint64_t offset = 0;        // 0: the channel keeps no history
-  std::optional<ClientInfo> info;  // when a client published it
-  std::span<const Tag> tags;
+  std::string_view data{};
+  std::uint64_t offset = 0;          // 0: the channel keeps no history
+  std::optional<ClientInfo> info{};  // when a client published it
+  std::span<const Tag> tags{};
 };
 
 }  // namespace spate::handlers::hub

@@ -1,0 +1,333 @@
+// Joining and leaving channels: who may, on what terms, and what is made good.
+#include "core/log.h"
+#include "core/sys.h"
+#include "handlers/client/client.h"
+#include "handlers/client/clients.h"
+#include "handlers/client/fitting.h"
+#include "handlers/client/recovery.h"
+
+namespace spate::handlers::client {
+
+using hub::ChannelOptions;
+using hub::Refused;
+
+namespace {
+
+// Until a namespace says otherwise; SDKs refuse to combine these with each other anyway.
+constexpr std::int32_t kTypeStream = 0;
+constexpr std::int32_t kTypeSharedPoll = 4;
+
+}  // namespace
+
+void Client::subscribe(const Command& command) {
+  const SubscribeRequest& request = command.subscribe;
+  if (request.channel.empty()) return bad_request("subscribe without a channel");
+  if (request.type == kTypeSharedPoll)
+    return refuse(command, request.channel, kErrorNotAvailable, "shared poll is not available");
+  if (request.type != kTypeStream)
+    return refuse(command, request.channel, kErrorPermissionDenied,
+                  "the channel is a stream, not a map");
+  if (!request.delta.empty() && request.delta != "fossil")
+    return bad_request("subscribe with an unknown kind of delta");
+  const ChannelOptions* options = nullptr;
+  if (const Error error = check_channel(request.channel, options))
+    return refuse(command, request.channel, error, "the channel cannot be subscribed to");
+  SubscriptionClaims claims;
+  Disconnect ending;
+  std::string rule;
+  if (const Error error = admit(request, *options, claims, ending, rule))
+    return refuse(command, request.channel, error, rule);
+  if (ending) {
+    clients_.count(Refused::invalid_token);
+    return disconnect(ending);
+  }
+  if (request.has_filter)
+    return refuse(command, request.channel, kErrorBadRequest, "tag filters are not available");
+
+  Terms terms = this->terms(*options, request, claims.options.override_, false);
+  terms.info = claims.options.info;
+  terms.data = claims.options.data;
+  terms.expire_at = claims.expire_at;
+  const Error error = join(request, terms, [&](const SubscribeResult& result) {
+    writer().subscribed(out(), command.id, result);
+    return true;
+  });
+  if (error && state_ == State::connected)
+    refuse(command, request.channel, error, "the subscription could not be had as asked");
+}
+
+// In the order in which the protocol has its errors.
+Error Client::check_channel(std::string_view channel, const ChannelOptions*& options) const {
+  const ClientOptions& limits = clients_.parts_.options;
+  if (channel.size() > limits.channel_max_length) return kErrorBadRequest;
+  if (find(channel) != nullptr) return kErrorAlreadySubscribed;
+  if (subscription_count_ >= limits.channel_limit) return kErrorLimitExceeded;
+  options = clients_.parts_.rules.options_of(channel);
+  if (options == nullptr) return kErrorUnknownChannel;
+  const hub::ChannelName name = clients_.parts_.rules.name_of(channel);
+  if (!hub::ChannelRules::well_formed(*options, name)) return kErrorBadRequest;
+  return {};
+}
+
+Error Client::admit(const SubscribeRequest& request, const ChannelOptions& options,
+                    SubscriptionClaims& claims, Disconnect& ending, std::string& rule) const {
+  const hub::ChannelRules& rules = clients_.parts_.rules;
+  if (request.token.empty() || clients_.parts_.options.insecure) {
+    const auto permission =
+        hub::may_subscribe(rules, options, rules.name_of(request.channel), user());
+    if (permission.allowed) return {};
+    rule = permission.why(options);
+    return kErrorPermissionDenied;
+  }
+  auto verified =
+      clients_.parts_.subscription_tokens.subscription(request.token, core::sys::wall_seconds());
+  rule = verified.why;
+  if (verified.error == TokenError::expired) return kErrorTokenExpired;
+  if (verified.error == TokenError::invalid) return kErrorPermissionDenied;
+  const hub::ClientId::Text id = id_.text();
+  if (verified.claims.channel != request.channel || verified.claims.user != user() ||
+      (!verified.claims.client.empty() && verified.claims.client != hub::view(id))) {
+    ending = kDisconnectInvalidToken;
+    return {};
+  }
+  if (verified.claims.expire_at != 0 && verified.claims.expire_at <= core::sys::wall_seconds())
+    return kErrorTokenExpired;
+  claims = std::move(verified.claims);
+  return {};
+}
+
+// The namespace's options, what a token says of them, then what the client wishes and may have.
+Client::Terms Client::terms(const ChannelOptions& options, const SubscribeRequest& request,
+                            const OptionOverride& said, bool server_side) const {
+  const hub::ChannelRules& rules = clients_.parts_.rules;
+  const hub::Asker asker{.user = user(), .subscribed = true};
+  const bool history = options.history.on();
+  const bool may_history = hub::may_read_history(rules, options, asker).allowed;
+  Terms terms{.options = &options, .server_side = server_side};
+  terms.presence = said.presence.value_or(options.presence);
+  terms.join_leave = said.join_leave.value_or(options.join_leave);
+  terms.recoverable = history && (said.force_recovery.value_or(options.force_recovery) ||
+                                  (request.recoverable && (options.allow_recovery || may_history)));
+  terms.positioned =
+      history && (terms.recoverable || said.force_positioning.value_or(options.force_positioning) ||
+                  (request.positioned && (options.allow_positioning || may_history)));
+  terms.push_join_leave =
+      terms.join_leave &&
+      (said.force_push_join_leave.value_or(options.force_push_join_leave) ||
+       (request.join_leave && hub::may_see_presence(rules, options, asker).allowed));
+  return terms;
+}
+
+Error Client::join(const SubscribeRequest& request, const Terms& terms, const Told& told) {
+  const ChannelOptions& options = *terms.options;
+  SubscribeResult result{.data = terms.data};
+  if (terms.expire_at != 0 && !terms.server_side) {
+    const Expiry expiry = expiry_of(terms.expire_at);
+    result.expires = expiry.expires;
+    result.ttl = expiry.ttl;
+  }
+  if (!terms.positioned) {
+    hub::Subscription& subscription = enter(request.channel, terms, {});
+    if (told(result)) announce(subscription);
+    return {};
+  }
+  Error error;
+  const auto mode = options.force_recovery_mode;
+  const bool recovers = terms.recoverable && (request.recover || options.auto_cache_recover);
+  // An epoch that is none of ours is still one: it is not "any".
+  const StreamPosition asked{.offset = request.offset, .epoch = hub::Epoch::parse(request.epoch)};
+  const bool epoch_known = request.epoch.empty() || asked.epoch;
+  const ClientOptions& limits = clients_.parts_.options;
+  hub::HistoryRequest wanted;
+  wanted.channel = request.channel;
+  wanted.history = options.history;
+  if (recovers)
+    wanted = recovery_request(request.channel, options.history, mode, asked,
+                              limits.history_max_publications);
+  clients_.parts_.broker.history(wanted, [&](const hub::HistoryResult& history) {
+    if (history.error != hub::BrokerError::none) {
+      clients_.count(Refused::broker);
+      error = kErrorInternal;
+      return;
+    }
+    result.positioned = true;
+    result.recoverable = terms.recoverable;
+    result.position = history.top;
+    FittingPublications fitting(encoding(), user());
+    if (recovers) {
+      const RecoveryOutcome outcome =
+          recover(mode, asked, epoch_known, history, {.max_bytes = limits.recovery_max_bytes});
+      auto& recoveries = clients_.parts_.metrics.of(options.index).recoveries;
+      const bool rejects = (request.flag & kFlagRejectUnrecovered) != 0;
+      if (!outcome.recovered && rejects) {
+        recoveries[static_cast<std::size_t>(hub::Recovery::rejected)].add();
+        error = kErrorUnrecoverablePosition;
+        return;
+      }
+      recoveries[static_cast<std::size_t>(outcome.recovered ? hub::Recovery::recovered
+                                                            : hub::Recovery::unrecovered)]
+          .add();
+      result.was_recovering = true;
+      result.recovered = outcome.recovered;
+      if (outcome.recovered) {
+        if (!fitting.add(outcome.publications)) {
+          clients_.count(hub::Ended::payload);
+          disconnect(kDisconnectInappropriateProtocol);
+          return;
+        }
+        result.publications = fitting.publications();
+        // The client moves on from there by itself, publication by publication.
+        if (mode == hub::RecoveryMode::stream) result.position.offset = request.offset;
+      }
+    }
+    hub::Subscription& subscription = enter(request.channel, terms, history.top);
+    if (told(result)) announce(subscription);
+  });
+  return error;
+}
+
+hub::Subscription& Client::enter(std::string_view channel, const Terms& terms,
+                                 StreamPosition position) {
+  hub::Subscription& subscription =
+      clients_.parts_.hub.add(*this, channel, *terms.options, terms.positioned, position);
+  subscription.next = subscriptions_;
+  subscriptions_ = &subscription;
+  ++subscription_count_;
+  subscription.server_side = terms.server_side;
+  subscription.wants_join_leave = terms.push_join_leave;
+  subscription.emits_join_leave = terms.join_leave;
+  subscription.in_presence = terms.presence;
+  if (!terms.info.empty()) subscription.chan_info = std::make_unique<std::string>(terms.info);
+  subscription.expires = tick_of(terms.expire_at);
+  if (subscription.expires != 0) {
+    any_expiring_ = true;
+    if (state_ == State::connected) arm_next(clients_.now());
+  }
+  return subscription;
+}
+
+// Others learn of it when it has been told itself.
+void Client::announce(hub::Subscription& subscription) {
+  if (!subscription.in_presence && !subscription.emits_join_leave) return;
+  Self self = this->self(&subscription);
+  self.info.client = hub::view(self.text);
+  const std::string& channel = subscription.channel->name;
+  if (subscription.in_presence) clients_.parts_.broker.add_presence(channel, self.info);
+  if (subscription.emits_join_leave) clients_.parts_.broker.publish_join(channel, self.info);
+}
+
+void Client::leave(hub::Subscription& subscription) {
+  hub::Subscription** place = &subscriptions_;
+  while (*place != &subscription) place = &(*place)->next;
+  *place = subscription.next;
+  --subscription_count_;
+  const bool in_presence = subscription.in_presence;
+  const bool emits = subscription.emits_join_leave;
+  if (!in_presence && !emits) return clients_.parts_.hub.remove(subscription);
+  Self self = this->self(&subscription);
+  self.info.client = hub::view(self.text);
+  const std::unique_ptr<std::string> chan_info = std::move(subscription.chan_info);
+  const std::string channel = subscription.channel->name;
+  clients_.parts_.hub.remove(subscription);
+  if (in_presence) clients_.parts_.broker.remove_presence(channel, self.info.client);
+  if (emits) clients_.parts_.broker.publish_leave(channel, self.info);
+}
+
+hub::Subscription* Client::find(std::string_view channel) const {
+  for (hub::Subscription* each = subscriptions_; each != nullptr; each = each->next)
+    if (each->channel->name == channel) return each;
+  return nullptr;
+}
+
+void Client::unsubscribe(const Command& command) {
+  if (command.channel.empty()) return bad_request("unsubscribe without a channel");
+  if (hub::Subscription* const subscription = find(command.channel)) leave(*subscription);
+  writer().done(out(), command.id, Method::unsubscribe);
+}
+
+// The server ends it: a client-side one by a push, a server-side one with its connection.
+void Client::end_subscription(hub::Subscription& subscription, const Unsubscribed& why,
+                              const Disconnect& server_side) {
+  if (subscription.server_side) {
+    clients_.count(server_side.code == kDisconnectSubscriptionExpired.code
+                       ? hub::Ended::expired
+                       : hub::Ended::insufficient_state);
+    return disconnect(server_side);
+  }
+  std::string text;
+  writer().unsubscribe(text, subscription.channel->name, why);
+  leave(subscription);
+  push(text);
+}
+
+void Client::lost_position(hub::Subscription& subscription) {
+  end_subscription(subscription, kUnsubscribedInsufficientState, kDisconnectInsufficientState);
+}
+
+void Client::sub_refresh(const Command& command) {
+  if (command.channel.empty()) return bad_request("sub_refresh without a channel");
+  hub::Subscription* const subscription = find(command.channel);
+  if (command.type != 0)
+    return refuse(command, command.channel, kErrorNotAvailable, "keys cannot be tracked");
+  if (subscription == nullptr)
+    return refuse(command, command.channel, kErrorPermissionDenied,
+                  "sub_refresh of a channel that the client is not subscribed to");
+  if (subscription->server_side) return bad_request("sub_refresh of a server-side subscription");
+  if (command.token.empty())
+    return refuse(command, command.channel, kErrorBadRequest, "sub_refresh without a token");
+  const auto verified =
+      clients_.parts_.subscription_tokens.subscription(command.token, core::sys::wall_seconds());
+  if (verified.error == TokenError::expired)
+    return refuse(command, command.channel, kErrorTokenExpired, verified.why);
+  if (verified.error != TokenError::none || verified.claims.channel != command.channel ||
+      verified.claims.user != user()) {
+    clients_.count(Refused::invalid_token);
+    return disconnect(kDisconnectInvalidToken);
+  }
+  subscription->expires = tick_of(verified.claims.expire_at);
+  any_expiring_ |= subscription->expires != 0;
+  if (!verified.claims.options.info.empty())
+    subscription->chan_info = std::make_unique<std::string>(verified.claims.options.info);
+  writer().refreshed(out(), command.id, Method::sub_refresh, expiry_of(verified.claims.expire_at));
+  arm_next(clients_.now());
+}
+
+Error Client::subscribe_by_server(const ServerSubscription& wish) {
+  if (state_ != State::connected) return {};
+  if (find(wish.channel) != nullptr) return {};
+  const ChannelOptions* options = nullptr;
+  if (const Error error = check_channel(wish.channel, options)) return error;
+  const SubscribeRequest request{
+      .channel = wish.channel, .recover = wish.recover, .epoch = wish.epoch, .offset = wish.offset};
+  Terms terms = this->terms(*options, request, wish.options, true);
+  terms.info = wish.info;
+  terms.data = wish.data;
+  terms.expire_at = wish.expire_at;
+  return join(request, terms, [&](const SubscribeResult& result) {
+    std::string text;
+    writer().subscribe(text, wish.channel, result);
+    // A push has no place for them: what was missed follows as publications.
+    for (const hub::KeptPublication& kept : result.publications)
+      writer().publication(text, wish.channel, kept.publication, {});
+    push(text);
+    return state_ == State::connected;
+  });
+}
+
+std::uint32_t Client::unsubscribe_by_server(std::string_view channel, const Unsubscribed& why) {
+  std::uint32_t count = 0;
+  for (hub::Subscription* each = subscriptions_; each != nullptr && state_ == State::connected;) {
+    hub::Subscription* const next = each->next;
+    if (channel.empty() || each->channel->name == channel) {
+      std::string text;
+      writer().unsubscribe(text, each->channel->name, why);
+      leave(*each);
+      push(text);
+      ++count;
+    }
+    each = next;
+  }
+  return count;
+}
+
+}  // namespace spate::handlers::client

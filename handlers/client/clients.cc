@@ -1,0 +1,168 @@
+#include "handlers/client/clients.h"
+
+#include <algorithm>
+
+namespace spate::handlers::client {
+
+Clients::Clients(const Parts& parts)
+    : parts_(parts),
+      bury_timer_([this] { bury(); }),
+      readers_{make_json_reader(), make_protobuf_reader()} {}
+
+Clients::~Clients() {
+  parts_.reactor.precise().cancel(bury_timer_);
+  bury();
+}
+
+Client& Clients::open(ClientTransport& transport, ClientTransport::Link link,
+                      const Client::Origin& origin) {
+  Client* const client = slab_.create(*this, transport, link, origin);
+  SPATE_CHECK(client != nullptr);
+  return *client;
+}
+
+bool Clients::enlist(Client& client, std::string_view name) {
+  if (name.empty()) {
+    ++anonymous_;
+  } else {
+    auto found = users_.find(name);
+    const std::uint32_t limit = parts_.options.user_connection_limit;
+    if (found != users_.end() && limit != 0 && found->second.connections >= limit) return false;
+    if (found == users_.end()) {
+      found = users_.emplace(name, User{}).first;
+      found->second.name = found->first;
+    }
+    User& user = found->second;
+    client.user_ = &user;
+    client.next_of_user_ = user.first;
+    if (user.first != nullptr) user.first->previous_of_user_ = &client;
+    user.first = &client;
+    ++user.connections;
+  }
+  client.index_ = static_cast<std::uint32_t>(connected_.size());
+  connected_.push_back(&client);
+  parts_.client_metrics.clients.set(connected_.size());
+  parts_.client_metrics.users.set(user_count());
+  if (!name.empty()) {
+    const hub::ClientId::Text id = client.id_.text();
+    parts_.broker.user_connected(name, hub::view(id));
+  }
+  return true;
+}
+
+void Clients::delist(Client& client) {
+  connected_[client.index_] = connected_.back();
+  connected_[client.index_]->index_ = client.index_;
+  connected_.pop_back();
+  if (client.user_ == nullptr) {
+    --anonymous_;
+  } else {
+    User& user = *client.user_;
+    const hub::ClientId::Text id = client.id_.text();
+    parts_.broker.user_gone(user.name, hub::view(id));
+    (client.previous_of_user_ != nullptr ? client.previous_of_user_->next_of_user_ : user.first) =
+        client.next_of_user_;
+    if (client.next_of_user_ != nullptr)
+      client.next_of_user_->previous_of_user_ = client.previous_of_user_;
+    client.user_ = nullptr;
+    if (--user.connections == 0) users_.erase(users_.find(user.name));
+  }
+  parts_.client_metrics.clients.set(connected_.size());
+  parts_.client_metrics.users.set(user_count());
+}
+
+void Clients::release(Client& client) {
+  dead_.push_back(&client);
+  if (!bury_timer_.armed()) parts_.reactor.precise().arm(bury_timer_, parts_.reactor.now_ns());
+}
+
+void Clients::bury() {
+  for (Client* const client : dead_) slab_.destroy(client);
+  dead_.clear();
+}
+
+std::uint64_t Clients::subscription_count() const {
+  std::uint64_t count = 0;
+  for (const Client* const client : connected_) count += client->subscription_count();
+  return count;
+}
+
+// --- The server API.
+
+template <typename Act>
+std::uint32_t Clients::for_each(const Target& target, Act&& act) {
+  const auto found = users_.find(target.user);
+  if (found == users_.end()) return 0;
+  std::vector<Client*> chosen;  // acting may end them
+  for (Client* each = found->second.first; each != nullptr; each = each->next_of_user_) {
+    const hub::ClientId::Text id = each->id_.text();
+    if (!target.client.empty() && target.client != hub::view(id)) continue;
+    if (std::ranges::find(target.except, hub::view(id)) != target.except.end()) continue;
+    chosen.push_back(each);
+  }
+  std::uint32_t count = 0;
+  for (Client* const each : chosen) count += act(*each) ? 1 : 0;
+  return count;
+}
+
+std::uint32_t Clients::subscribe(const Target& target, const Client::ServerSubscription& wish,
+                                 Error& error) {
+  return for_each(target, [&](Client& client) {
+    const Error refused = client.subscribe_by_server(wish);
+    if (refused) error = refused;
+    return !refused;
+  });
+}
+
+std::uint32_t Clients::unsubscribe(const Target& target, std::string_view channel) {
+  return for_each(target, [&](Client& client) {
+    return client.unsubscribe_by_server(channel, kUnsubscribedByServer) > 0;
+  });
+}
+
+std::uint32_t Clients::disconnect(const Target& target, const Disconnect& why) {
+  return for_each(target, [&](Client& client) {
+    count(hub::Ended::api);
+    client.disconnect(why);
+    return true;
+  });
+}
+
+std::uint32_t Clients::refresh(const Target& target, bool expired, std::int64_t expire_at,
+                               std::string_view info) {
+  return for_each(target, [&](Client& client) {
+    if (expired) {
+      count(hub::Ended::expired);
+      client.disconnect(kDisconnectConnectionExpired);
+    } else {
+      client.refresh_by_server(expire_at, info);
+    }
+    return true;
+  });
+}
+
+std::uint32_t Clients::message_all(std::string_view data,
+                                   std::span<const std::string_view> exclude_clients,
+                                   std::span<const std::string_view> exclude_users) {
+  const std::vector<Client*> everybody = connected_;
+  std::uint32_t count = 0;
+  for (Client* const client : everybody) {
+    if (!client->connected()) continue;
+    const hub::ClientId::Text id = client->id_.text();
+    if (std::ranges::find(exclude_clients, hub::view(id)) != exclude_clients.end()) continue;
+    if (!client->user().empty() &&
+        std::ranges::find(exclude_users, client->user()) != exclude_users.end())
+      continue;
+    client->message(data);
+    ++count;
+  }
+  return count;
+}
+
+void Clients::publish(const hub::ChannelOptions& options, const hub::PublishRequest& request,
+                      const hub::Broker::Done<hub::PublishResult>& done) {
+  parts_.metrics.of(options.index).publications.add();
+  parts_.broker.publish(request, done);
+}
+
+}  // namespace spate::handlers::client

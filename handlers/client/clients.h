@@ -1,0 +1,141 @@
+// All clients of a worker: who they are by user and by id, what they share, and what the server's
+// API does to them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/reactor.h"
+#include "core/slab.h"
+#include "handlers/client/client.h"
+#include "handlers/client/options.h"
+#include "handlers/client/reader.h"
+#include "handlers/client/writer.h"
+#include "handlers/hub/channel_options.h"
+
+namespace spate::handlers::client {
+
+struct User {
+  std::string_view name;
+  Client* first = nullptr;
+  std::uint32_t connections = 0;
+};
+
+// A call from a client to code of the server's own.
+struct RpcCall {
+  const Client& client;
+  std::string_view method;
+  std::string_view data;
+};
+struct RpcReply {
+  Error error{};
+  std::string data{};  // JSON for JSON clients
+};
+struct RpcHandlers {
+  std::map<std::string, std::function<RpcReply(const RpcCall&)>, std::less<>> methods;
+  std::function<void(const RpcCall&)> on_send;  // messages without a reply; null: nobody takes them
+};
+
+class Clients {
+ public:
+  struct Parts {
+    core::Reactor& reactor;
+    hub::Hub& hub;
+    hub::Broker& broker;
+    const hub::ChannelRules& rules;
+    const TokenVerifier& connection_tokens;
+    const TokenVerifier& subscription_tokens;
+    hub::HubMetrics& metrics;
+    hub::ClientMetrics& client_metrics;
+    const RpcHandlers& rpc;
+    const ClientOptions& options;
+  };
+
+  explicit Clients(const Parts& parts);
+  ~Clients();
+  Clients(const Clients&) = delete;
+  Clients& operator=(const Clients&) = delete;
+
+  Client& open(ClientTransport& transport, ClientTransport::Link link,
+               const Client::Origin& origin);
+
+  // --- For the server API. Which connections: all of a user, or one of them.
+  struct Target {
+    std::string_view user;
+    std::string_view client{};                   // empty: all
+    std::span<const std::string_view> except{};  // ids of connections to leave alone
+  };
+  // How many connections were concerned.
+  std::uint32_t subscribe(const Target& target, const Client::ServerSubscription& wish,
+                          Error& error);
+  std::uint32_t unsubscribe(const Target& target, std::string_view channel);
+  std::uint32_t disconnect(const Target& target, const Disconnect& why);
+  // `expired`: they are ended with 3005.
+  std::uint32_t refresh(const Target& target, bool expired, std::int64_t expire_at,
+                        std::string_view info);
+  // To everybody connected. JSON clients get it when it is JSON.
+  std::uint32_t message_all(std::string_view data,
+                            std::span<const std::string_view> exclude_clients,
+                            std::span<const std::string_view> exclude_users);
+  // What publications of clients and API have in common: counting, and the broker.
+  void publish(const hub::ChannelOptions& options, const hub::PublishRequest& request,
+               const hub::Broker::Done<hub::PublishResult>& done);
+
+  std::uint32_t count() const { return static_cast<std::uint32_t>(connected_.size()); }
+  std::uint32_t user_count() const {
+    return static_cast<std::uint32_t>(users_.size()) + (anonymous_ > 0 ? 1 : 0);
+  }
+  std::uint64_t subscription_count() const;
+  const hub::Hub& hub() const { return parts_.hub; }
+  hub::Broker& broker() { return parts_.broker; }
+  const hub::ChannelRules& rules() const { return parts_.rules; }
+
+ private:
+  friend class Client;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+
+  // False: the user has as many connections as it may.
+  bool enlist(Client& client, std::string_view user);
+  void delist(Client& client);
+  // Freed when no call of it can be under way any more.
+  void release(Client& client);
+  void bury();
+  template <typename Act>
+  std::uint32_t for_each(const Target& target, Act&& act);
+  core::Tick now() const { return parts_.reactor.now(); }
+  CommandReader& reader(Encoding encoding) { return *readers_[static_cast<std::size_t>(encoding)]; }
+  void count(hub::Refused reason) {
+    parts_.client_metrics.refusals[static_cast<std::size_t>(reason)].add();
+  }
+  void count(hub::Ended reason) {
+    parts_.client_metrics.ended[static_cast<std::size_t>(reason)].add();
+  }
+
+  const Parts parts_;
+  core::Slab<Client> slab_;
+  std::unordered_map<std::string, User, Hash, std::equal_to<>> users_;
+  std::vector<Client*> connected_;
+  std::uint32_t anonymous_ = 0;
+  std::vector<Client*> dead_;
+  core::PreciseTimer bury_timer_;
+  std::array<std::unique_ptr<CommandReader>, kEncodings> readers_;
+  // Of the frame in hand; they keep their memory.
+  std::string ordered_;
+  std::string urgent_;
+  Command command_;
+  Client* in_hand_ = nullptr;  // whose frame it is
+};
+
+}  // namespace spate::handlers::client

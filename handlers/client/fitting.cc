@@ -1,0 +1,27 @@
+#include "handlers/client/fitting.h"
+
+#include <algorithm>
+
+#include "handlers/client/client.h"
+#include "handlers/client/reader.h"
+
+namespace spate::handlers::client {
+
+bool FittingPublications::add(std::span<const hub::KeptPublication> publications) {
+  fitting_.reserve(fitting_.size() + publications.size());
+  for (const hub::KeptPublication& kept : publications) {
+    if (std::ranges::find(kept.exclude_users, user_) != kept.exclude_users.end()) continue;
+    hub::KeptPublication& fits = fitting_.emplace_back(kept);
+    if (encoding_ != Encoding::json) continue;
+    if (!is_json(kept.publication.data)) return false;
+    std::string scratch;
+    const std::string_view line = one_line(kept.publication.data, scratch);
+    if (line.data() == scratch.data() && !scratch.empty()) {
+      fits.publication.data = lines_.emplace_back(std::move(scratch));
+    }
+    if (fits.publication.info) fits.publication.info = fit(*fits.publication.info, encoding_);
+  }
+  return true;
+}
+
+}  // namespace spate::handlers::client

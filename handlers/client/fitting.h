@@ -1,0 +1,32 @@
+// Kept publications, made fit for one receiver: without those that are not for its user, and, for
+// JSON, each payload on one line.
+#pragma once
+
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "handlers/client/protocol.h"
+
+namespace spate::handlers::client {
+
+class FittingPublications {
+ public:
+  FittingPublications(Encoding encoding, std::string_view user)
+      : encoding_(encoding), user_(user) {}
+
+  // False: a payload is not JSON and the receiver takes nothing else.
+  bool add(std::span<const hub::KeptPublication> publications);
+  // Views into what was added, and into this object.
+  std::span<const hub::KeptPublication> publications() const { return fitting_; }
+
+ private:
+  const Encoding encoding_;
+  const std::string_view user_;
+  std::vector<hub::KeptPublication> fitting_;
+  std::deque<std::string> lines_;
+};
+
+}  // namespace spate::handlers::client

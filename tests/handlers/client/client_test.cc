@@ -1,0 +1,559 @@
+// What a client is told, command by command. Encodings and tokens have tests of their own.
+#include <gmock/gmock.h>
+
+#include "tests/handlers/client/hub_world.h"
+
+namespace spate::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr std::string_view kChannels = R"({
+  "without_namespace": {"allow_subscribe_for_client": true, "allow_subscribe_for_anonymous": true,
+                        "allow_publish_for_subscriber": true,
+                        "allow_publish_for_anonymous": true},
+  "namespaces": [
+    {"name": "chat", "history_size": 5, "history_ttl": "60s", "force_recovery": true,
+     "presence": true, "join_leave": true, "allow_subscribe_for_client": true,
+     "allow_publish_for_client": true, "allow_history_for_subscriber": true,
+     "allow_presence_for_subscriber": true},
+    {"name": "last", "history_size": 1, "history_ttl": "60s", "force_recovery": true,
+     "force_recovery_mode": "cache", "auto_cache_recover": true,
+     "allow_subscribe_for_client": true},
+    {"name": "ticker", "slow_policy": "conflate", "allow_subscribe_for_client": true},
+    {"name": "quiet", "allow_subscribe_for_client": true, "allow_publish_for_client": true,
+     "exclude_publisher": true},
+    {"name": "closed"}
+  ]})";
+
+ClientOptions anonymous() {
+  ClientOptions options;
+  options.anonymous = true;
+  options.version = "spate test";
+  return options;
+}
+
+class ClientTest : public testing::Test {
+ protected:
+  HubWorld world{kChannels, anonymous()};
+};
+
+TEST_F(ClientTest, ConnectComesFirstAndIsAnsweredFirst) {
+  Peer& peer = world.open();
+  world.say(peer,
+            "{\"connect\":{\"name\":\"js\"},\"id\":1}\n"
+            "{\"subscribe\":{\"channel\":\"a\",\"flag\":1},\"id\":2}\n"
+            "{\"subscribe\":{\"channel\":\"b\"},\"id\":3}");
+  ASSERT_EQ(peer.heard.size(), 3u);
+  EXPECT_THAT(peer.heard[0], HasSubstr(R"({"id":1,"connect":{"client":")"));
+  EXPECT_THAT(peer.heard[0], HasSubstr(R"("version":"spate test","ping":25,"pong":true}})"));
+  EXPECT_EQ(peer.heard[1], R"({"id":2,"subscribe":{}})");
+  EXPECT_EQ(peer.heard[2], R"({"id":3,"subscribe":{}})");
+}
+
+struct Violation {
+  const char* name;
+  const char* frame;
+  bool connected;
+};
+void PrintTo(const Violation& row, std::ostream* out) {
+  *out << row.name;
+}
+class Violations : public testing::TestWithParam<Violation> {};
+TEST_P(Violations, EndWith3501) {
+  HubWorld world(kChannels, anonymous());
+  Peer& peer = GetParam().connected ? world.connect() : world.open();
+  world.say(peer, GetParam().frame);
+  EXPECT_EQ(peer.disconnected.code, 3501);
+  EXPECT_EQ(world.refused(hub::Refused::bad_request), 1u);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Client, Violations,
+    testing::Values(
+        Violation{"nothing", "", false}, Violation{"junk", "hello", false},
+        Violation{"subscribe first", R"({"id":1,"subscribe":{"channel":"a"}})", false},
+        Violation{"a pong first", "{}", false},
+        Violation{"connect without id", R"({"connect":{}})", false},
+        Violation{"connect twice", R"({"id":2,"connect":{}})", true},
+        Violation{"no request", R"({"id":2})", true},
+        Violation{"no id", R"({"subscribe":{"channel":"a"}})", true},
+        Violation{"no channel", R"({"id":2,"subscribe":{}})", true},
+        Violation{"publish without channel", R"({"id":2,"publish":{"data":1}})", true},
+        Violation{"unsubscribe without channel", R"({"id":2,"unsubscribe":{}})", true},
+        Violation{"unknown delta", R"({"id":2,"subscribe":{"channel":"a","delta":"x"}})", true},
+        Violation{"refresh of what does not expire", R"({"id":2,"refresh":{"token":"t"}})", true},
+        Violation{"protocol of the first generation", R"({"id":2,"params":{}})", true}));
+
+TEST(Client, WithoutCredentialsIs3501WithAReasonThatSaysSo) {
+  HubWorld world(kChannels);
+  Peer& peer = world.connect();
+  EXPECT_EQ(peer.disconnected.code, 3501);
+  EXPECT_EQ(peer.disconnected.reason, "bad request: no credentials");
+}
+
+TEST(Client, ABadTokenIs3500) {
+  HubWorld world(kChannels);
+  Peer& peer = world.connect({}, R"({"token":"a.b.c"})");
+  EXPECT_EQ(peer.disconnected.code, 3500);
+  EXPECT_EQ(world.refused(hub::Refused::invalid_token), 1u);
+}
+
+struct Refusal {
+  const char* name;
+  const char* command;
+  unsigned code;
+};
+void PrintTo(const Refusal& row, std::ostream* out) {
+  *out << row.name;
+}
+class Refusals : public testing::TestWithParam<Refusal> {};
+TEST_P(Refusals, AreErrors) {
+  HubWorld world(kChannels, anonymous());
+  Peer& peer = world.connect("anna");
+  world.subscribe(peer, "a");
+  peer.take();
+  world.say(peer, GetParam().command);
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr("{\"id\":9,\"error\":{\"code\":" +
+                                                 std::to_string(GetParam().code))));
+  EXPECT_FALSE(peer.over());
+}
+INSTANTIATE_TEST_SUITE_P(
+    Client, Refusals,
+    testing::Values(
+        Refusal{"twice", R"({"id":9,"subscribe":{"channel":"a"}})", 105},
+        Refusal{"unknown namespace", R"({"id":9,"subscribe":{"channel":"nope:a"}})", 102},
+        Refusal{"closed namespace", R"({"id":9,"subscribe":{"channel":"closed:a"}})", 103},
+        Refusal{"private", R"({"id":9,"subscribe":{"channel":"$a"}})", 103},
+        Refusal{"not ASCII", "{\"id\":9,\"subscribe\":{\"channel\":\"\xc3\xa4\"}}", 107},
+        Refusal{"map", R"({"id":9,"subscribe":{"channel":"b","type":1}})", 103},
+        Refusal{"shared poll", R"({"id":9,"subscribe":{"channel":"b","type":4}})", 108},
+        Refusal{"filter", R"({"id":9,"subscribe":{"channel":"b","tf":{"key":"k"}}})", 107},
+        Refusal{"publish elsewhere", R"({"id":9,"publish":{"channel":"b","data":1}})", 103},
+        Refusal{"publish nothing", R"({"id":9,"publish":{"channel":"a"}})", 107},
+        Refusal{"no history", R"({"id":9,"history":{"channel":"a"}})", 108},
+        Refusal{"no presence", R"({"id":9,"presence":{"channel":"a"}})", 108},
+        Refusal{"not subscribed", R"({"id":9,"history":{"channel":"chat:a"}})", 103},
+        Refusal{"no methods", R"({"id":9,"rpc":{"method":"m"}})", 108},
+        Refusal{"sub_refresh", R"({"id":9,"sub_refresh":{"channel":"b","token":"t"}})", 103}));
+
+TEST_F(ClientTest, ChannelLimitIs106) {
+  world.options.channel_limit = 1;
+  HubWorld small(kChannels, world.options);
+  Peer& peer = small.connect();
+  small.subscribe(peer, "a");
+  peer.take();
+  small.subscribe(peer, "b");
+  EXPECT_THAT(peer.last(), HasSubstr("\"code\":106"));
+}
+
+TEST_F(ClientTest, AnOwnPublicationComesBackWithWhoSaidIt) {
+  Peer& peer = world.connect();
+  world.subscribe(peer, "a");
+  peer.take();
+  world.say(peer, R"({"id":3,"publish":{"channel":"a","data":{"t": "hi"}}})");
+  EXPECT_THAT(peer.take(),
+              ElementsAre(R"({"id":3,"publish":{}})",
+                          testing::AllOf(HasSubstr(R"("channel":"a","pub":{"data":{"t": "hi"})"),
+                                         HasSubstr(R"("info":{"user":"","client":")"))));
+}
+
+TEST_F(ClientTest, APublisherCanBeLeftOut) {
+  Peer& anna = world.subscribe(world.connect("anna"), "quiet:a");
+  Peer& bert = world.subscribe(world.connect("bert"), "quiet:a");
+  anna.take();
+  bert.take();
+  world.say(anna, R"({"id":3,"publish":{"channel":"quiet:a","data":1}})");
+  EXPECT_THAT(anna.take(), ElementsAre(R"({"id":3,"publish":{}})"));
+  EXPECT_THAT(bert.take(), ElementsAre(HasSubstr(R"("data":1)")));
+}
+
+TEST_F(ClientTest, WhatATurnBringsIsOneWrite) {
+  Peer& peer = world.subscribe(world.connect("anna"), "a");
+  world.subscribe(peer, "b");
+  peer.take();
+  peer.writes = 0;
+  for (int i = 0; i < 8; ++i) world.publish(i % 2 == 0 ? "a" : "b", std::to_string(i));
+  world.settle();
+  EXPECT_EQ(peer.writes, 1u);
+  EXPECT_EQ(peer.take().size(), 8u);
+}
+
+TEST_F(ClientTest, WhoUnsubscribesHearsNothingMore) {
+  Peer& peer = world.subscribe(world.connect("anna"), "a");
+  peer.take();
+  world.publish("a", "1");  // on its way
+  peer.client->on_frame(as_bytes(R"({"id":3,"unsubscribe":{"channel":"a"}})"));
+  world.settle();
+  EXPECT_THAT(peer.take(), ElementsAre(R"({"id":3,"unsubscribe":{}})"));
+  EXPECT_EQ(world.hub.channel_count(), 0u);
+}
+
+TEST_F(ClientTest, WhoJoinsMidwayStartsAtTheTail) {
+  Peer& anna = world.subscribe(world.connect("anna"), "a");
+  anna.take();
+  world.publish("a", "1");  // not flushed yet
+  Peer& bert = world.open(hub::Framing::websocket_json, "bert");
+  bert.client->on_frame(
+      as_bytes("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}"));
+  bert.take();
+  world.settle();
+  world.publish("a", "2");
+  world.settle();
+  EXPECT_EQ(anna.take().size(), 2u);
+  EXPECT_THAT(bert.take(), ElementsAre(HasSubstr("\"data\":2")));
+}
+
+// --- Recovery.
+
+TEST_F(ClientTest, MissedPublicationsAreRecovered) {
+  const auto first = world.publish("chat:a", "1");
+  Peer& peer = world.connect("anna");
+  world.subscribe(peer, "chat:a");
+  EXPECT_THAT(peer.take()[1], HasSubstr(R"("recoverable":true,"epoch":")"));
+  world.end(peer);
+  world.publish("chat:a", "2");
+  world.publish("chat:a", "3");
+  Peer& again = world.connect("anna");
+  again.take();
+  const std::string epoch(first.position.epoch.text());
+  world.subscribe(again, "chat:a", R"(,"recover":true,"offset":1,"epoch":")" + epoch + "\"");
+  const std::string reply = again.take()[0];
+  EXPECT_THAT(reply, HasSubstr(R"("publications":[{"data":2,"offset":2},{"data":3,"offset":3}])"));
+  EXPECT_THAT(reply, HasSubstr(R"("recovered":true,"offset":1)"));
+  EXPECT_THAT(reply, HasSubstr(R"("was_recovering":true)"));
+  world.publish("chat:a", "4");
+  world.settle();
+  EXPECT_THAT(again.take(), ElementsAre(HasSubstr("\"offset\":4")));
+}
+
+TEST_F(ClientTest, WhatIsGoneIsNotRecoveredAndSaidSo) {
+  std::string epoch;
+  for (int i = 1; i <= 9; ++i)
+    epoch = world.publish("chat:a", std::to_string(i)).position.epoch.text();
+  Peer& peer = world.connect("anna");
+  const auto ask = [&](std::string_view more) {
+    peer.take();
+    world.subscribe(peer, "chat:a", R"(,"recover":true)" + std::string(more));
+    const std::string reply = peer.take()[0];
+    world.say(peer, R"({"id":7,"unsubscribe":{"channel":"chat:a"}})");
+    return reply;
+  };
+  // Five are kept: 5 to 9.
+  EXPECT_THAT(ask(R"(,"offset":4,"epoch":")" + epoch + "\""), HasSubstr("\"recovered\":true"));
+  EXPECT_THAT(ask(R"(,"offset":3,"epoch":")" + epoch + "\""),
+              testing::AllOf(HasSubstr("\"offset\":9"), HasSubstr("\"was_recovering\":true"),
+                             Not(HasSubstr("\"recovered\"")), Not(HasSubstr("publications"))));
+  EXPECT_THAT(ask(R"(,"epoch":"_")"), Not(HasSubstr("\"recovered\"")));
+  EXPECT_THAT(ask(R"(,"offset":9,"epoch":"abcdefgh")"), Not(HasSubstr("\"recovered\"")));
+  EXPECT_THAT(ask(R"(,"offset":9)"), HasSubstr("\"recovered\":true"));
+  EXPECT_THAT(ask(R"(,"offset":3,"flag":2)"), HasSubstr("\"code\":112"));
+}
+
+TEST_F(ClientTest, CacheModeBringsTheNewest) {
+  Peer& peer = world.connect("anna");
+  peer.take();
+  world.subscribe(peer, "last:a");
+  EXPECT_THAT(peer.take()[0], Not(HasSubstr("\"recovered\":true")));
+  world.publish("last:a", "1");
+  world.publish("last:a", "2");
+  Peer& other = world.connect("bert");
+  other.take();
+  world.subscribe(other, "last:a");
+  EXPECT_THAT(other.take()[0], HasSubstr(R"("publications":[{"data":2,"offset":2}])"));
+}
+
+TEST_F(ClientTest, AMissingOffsetEndsTheSubscriptionWith2500) {
+  const auto position = world.publish("chat:a", "1").position;
+  Peer& peer = world.subscribe(world.connect("anna"), "chat:a");
+  peer.take();
+  hub::Publication publication;
+  publication.data = "3";
+  world.hub.on_publication("chat:a", publication, {3, position.epoch}, {}, {});
+  world.settle();
+  EXPECT_THAT(
+      peer.take(),
+      ElementsAre(HasSubstr(R"("unsubscribe":{"code":2500,"reason":"insufficient state"})")));
+  EXPECT_FALSE(peer.over());
+}
+
+TEST_F(ClientTest, PositionsAreComparedWithTheBrokers) {
+  hub::Hub::Options often;
+  often.position_check_ns = 1'000'000'000;
+  HubWorld checked(kChannels, anonymous(), often);
+  Peer& peer = checked.subscribe(checked.connect("anna"), "chat:a");
+  peer.take();
+  checked.hub.tick();
+  EXPECT_THAT(peer.take(), IsEmpty());
+  // A publication that never came out here.
+  hub::PublishRequest lost;
+  lost.channel = "chat:a";
+  lost.publication.data = "1";
+  lost.history = checked.rules.options_of("chat:a")->history;
+  struct Deaf final : hub::BrokerSink {
+    void on_publication(std::string_view, const hub::Publication&, hub::StreamPosition,
+                        std::span<const std::string_view>,
+                        std::span<const std::string_view>) override {}
+    void on_join(std::string_view, const hub::ClientInfo&) override {}
+    void on_leave(std::string_view, const hub::ClientInfo&) override {}
+    void on_user_status(std::string_view, std::string_view, bool) override {}
+  } deaf;
+  hub::LogBroker other(checked.memory, deaf, {});
+  ASSERT_TRUE(other.open().ok());
+  other.publish(lost, [](const hub::PublishResult&) {});
+  checked.hub.set_broker(other);
+  checked.hub.tick();
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr("2500")));
+  checked.hub.set_broker(*checked.broker);
+}
+
+TEST_F(ClientTest, ExcludedUsersMissItAndTheirPositionMovesOn) {
+  const auto position = world.publish("chat:a", "0").position;
+  Peer& anna = world.subscribe(world.connect("anna"), "chat:a");
+  Peer& bert = world.subscribe(world.connect("bert"), "chat:a");
+  world.settle();
+  anna.take();
+  bert.take();
+  world.publish("chat:a", "1", {"anna"});
+  world.publish("chat:a", "2");
+  world.settle();
+  EXPECT_THAT(anna.take(), ElementsAre(HasSubstr("\"data\":2")));
+  EXPECT_EQ(bert.take().size(), 2u);
+  world.end(anna);
+  Peer& again = world.connect("anna");
+  again.take();
+  world.subscribe(
+      again, "chat:a",
+      R"(,"recover":true,"offset":1,"epoch":")" + std::string(position.epoch.text()) + "\"");
+  const std::string reply = again.take()[0];
+  EXPECT_THAT(reply, HasSubstr(R"("publications":[{"data":2,"offset":3}])"));
+  EXPECT_THAT(reply, HasSubstr("\"recovered\":true"));
+}
+
+TEST_F(ClientTest, HistorySurvivesTheWorker) {
+  const auto position = world.publish("chat:a", "1").position;
+  world.restart_broker();
+  EXPECT_EQ(world.publish("chat:a", "2").position.epoch, position.epoch);
+  Peer& peer = world.connect("anna");
+  peer.take();
+  world.subscribe(
+      peer, "chat:a",
+      R"(,"recover":true,"offset":0,"epoch":")" + std::string(position.epoch.text()) + "\"");
+  EXPECT_THAT(peer.take()[0], HasSubstr(R"([{"data":1,"offset":1},{"data":2,"offset":2}])"));
+}
+
+// --- Presence.
+
+TEST_F(ClientTest, PresenceJoinAndLeave) {
+  Peer& anna = world.subscribe(world.connect("anna"), "chat:a", R"(,"join_leave":true)");
+  EXPECT_THAT(anna.take().back(), HasSubstr(R"("join":{"info":{"user":"anna")"));
+  Peer& bert = world.subscribe(world.connect("bert"), "chat:a");
+  EXPECT_THAT(anna.take(), ElementsAre(HasSubstr(R"("join":{"info":{"user":"bert")")));
+  world.say(anna, R"({"id":4,"presence_stats":{"channel":"chat:a"}})");
+  EXPECT_EQ(anna.take()[0], R"({"id":4,"presence_stats":{"num_clients":2,"num_users":2}})");
+  world.end(bert);
+  EXPECT_THAT(anna.take(), ElementsAre(HasSubstr(R"("leave":{"info":{"user":"bert")")));
+  world.say(anna, R"({"id":5,"presence":{"channel":"chat:a"}})");
+  EXPECT_THAT(anna.take()[0], Not(HasSubstr("bert")));
+}
+
+// --- Slow readers.
+
+TEST_F(ClientTest, AConflatingChannelGivesASlowReaderTheNewest) {
+  Peer& peer = world.subscribe(world.connect("anna"), "ticker:a");
+  peer.take();
+  peer.backlog = true;
+  for (int i = 1; i <= 5; ++i) {
+    world.publish("ticker:a", std::to_string(i));
+    world.settle();
+  }
+  EXPECT_THAT(peer.take(), IsEmpty());
+  peer.backlog = false;
+  peer.client->on_drained();
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr("\"data\":5")));
+  peer.client->on_drained();
+  EXPECT_THAT(peer.take(), IsEmpty());
+}
+
+TEST_F(ClientTest, RepliesThatAreNotOfTheStreamOvertakeIt) {
+  Peer& peer = world.subscribe(world.connect("anna"), "a");
+  peer.backlog = true;
+  world.say(peer,
+            "{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":1}}\n"
+            "{\"id\":4,\"subscribe\":{\"channel\":\"b\"}}");
+  EXPECT_THAT(peer.urgent, ElementsAre(R"({"id":3,"publish":{}})"));
+}
+
+// --- Time.
+
+TEST_F(ClientTest, WhoDoesNotConnectIsStale) {
+  Peer& peer = world.open();
+  world.advance_ms(9'900);
+  EXPECT_FALSE(peer.over());
+  world.advance_ms(200);
+  EXPECT_EQ(peer.disconnected.code, 3502);
+}
+
+TEST_F(ClientTest, PingsAndPongs) {
+  Peer& peer = world.connect();
+  peer.take();
+  const core::Tick connected = world.reactor.now();
+  while (peer.heard.empty() && !peer.over()) world.advance_ms(8);
+  const core::Tick first = world.reactor.now() - connected;
+  EXPECT_GE(first, core::ticks_of_ms(12'500));
+  EXPECT_LE(first, core::ticks_of_ms(25'008));
+  EXPECT_THAT(peer.take(), ElementsAre("{}"));
+  for (int i = 0; i < 4; ++i) {
+    world.say(peer, "{}");
+    world.say(peer, "{}");  // nobody asked for this one
+    world.advance_ms(25'000);
+    EXPECT_THAT(peer.take(), ElementsAre("{}")) << i;
+  }
+  world.advance_ms(8'100);
+  EXPECT_EQ(peer.disconnected.code, 3012);
+}
+
+TEST_F(ClientTest, FramePingsInsteadOfCommands) {
+  Peer& peer = world.open(hub::Framing::websocket_json, {}, true);
+  world.say(peer, R"({"id":1,"connect":{}})");
+  EXPECT_THAT(peer.take()[0], Not(HasSubstr("\"ping\"")));
+  while (peer.frame_pings == 0 && !peer.over()) world.advance_ms(8);
+  peer.last_heard = world.reactor.now();
+  world.advance_ms(25'000);
+  EXPECT_EQ(peer.frame_pings, 2u);
+  world.advance_ms(8'100);
+  EXPECT_EQ(peer.disconnected.code, 3012);
+}
+
+// --- What the server does to clients.
+
+TEST_F(ClientTest, AUserIsReachedOnAllConnections) {
+  Peer& one = world.connect("anna");
+  Peer& two = world.connect("anna");
+  Peer& other = world.connect("bert");
+  one.take();
+  two.take();
+  other.take();
+  handlers::client::Error error;
+  Client::ServerSubscription wish;
+  wish.channel = "chat:a";
+  EXPECT_EQ(world.clients->subscribe({"anna"}, wish, error), 2u);
+  world.settle();
+  EXPECT_THAT(one.take()[0], HasSubstr(R"("subscribe":{"recoverable":true)"));
+  EXPECT_EQ(world.clients->unsubscribe({"anna"}, "chat:a"), 2u);
+  EXPECT_THAT(two.take().back(), HasSubstr(R"("unsubscribe":{"code":2000)"));
+  EXPECT_EQ(world.clients->message_all("{\"x\":1}", {}, std::vector<std::string_view>{"bert"}), 2u);
+  EXPECT_EQ(one.take().back(), R"({"push":{"message":{"data":{"x":1}}}})");
+  EXPECT_THAT(other.take(), IsEmpty());
+  const hub::ClientId::Text id = one.client->id().text();
+  EXPECT_EQ(world.clients->disconnect({"anna", {}, std::vector{hub::view(id)}},
+                                      handlers::client::kDisconnectForced),
+            1u);
+  EXPECT_EQ(two.disconnected.code, 3503);
+  EXPECT_FALSE(one.over());
+}
+
+TEST_F(ClientTest, ALostPositionEndsAServerSideSubscriptionWithItsConnection) {
+  const auto position = world.publish("chat:a", "1").position;
+  Peer& peer = world.connect("anna");
+  handlers::client::Error error;
+  Client::ServerSubscription wish;
+  wish.channel = "chat:a";
+  world.clients->subscribe({"anna"}, wish, error);
+  hub::Publication publication;
+  publication.data = "3";
+  world.hub.on_publication("chat:a", publication, {3, position.epoch}, {}, {});
+  world.settle();
+  EXPECT_EQ(peer.disconnected.code, 3010);
+}
+
+TEST_F(ClientTest, ConnectBringsServerSideSubscriptions) {
+  ClientOptions options = anonymous();
+  options.user_channels = true;
+  options.user_channel_namespace = "chat";
+  HubWorld personal(kChannels, options);
+  Peer& peer = personal.connect("anna", R"({"subs":{"chat:b":{},"closed:x":{}}})");
+  const std::string reply = peer.take()[0];
+  EXPECT_THAT(reply, HasSubstr(R"("chat:#anna":{"recoverable":true)"));
+  EXPECT_THAT(reply, HasSubstr(R"("chat:b":{"recoverable":true)"));
+  EXPECT_THAT(reply, Not(HasSubstr("closed:x")));
+  EXPECT_EQ(personal.connect("bert", R"({"subs":{"nope:b":{}}})").disconnected.code, 3501);
+}
+
+TEST_F(ClientTest, ConnectionsOfOneUserAreLimited) {
+  ClientOptions options = anonymous();
+  options.user_connection_limit = 1;
+  HubWorld small(kChannels, options);
+  Peer& one = small.connect("anna");
+  EXPECT_EQ(small.connect("anna").disconnected.code, 3504);
+  small.end(one);
+  EXPECT_FALSE(small.connect("anna").over());
+}
+
+// --- Encodings meet.
+
+TEST_F(ClientTest, BytesThatAreNotJsonEndAJsonClientWith3506) {
+  Peer& json = world.subscribe(world.connect("anna"), "a");
+  json.take();
+  world.publish("a", "\x01\x02");
+  world.settle();
+  EXPECT_EQ(json.disconnected.code, 3506);
+}
+
+TEST_F(ClientTest, PrettyPrintedPayloadsReachJsonClientsOnOneLine) {
+  Peer& json = world.subscribe(world.connect("anna"), "a");
+  json.take();
+  world.publish("a", "{\n  \"t\": 1\n}");
+  world.settle();
+  EXPECT_EQ(json.take(),
+            std::vector<std::string>{R"({"push":{"channel":"a","pub":{"data":{  "t": 1}}}})"});
+}
+
+// --- The server's own methods.
+
+TEST_F(ClientTest, RpcAndSend) {
+  std::string sent;
+  world.rpc.methods["double"] = [](const handlers::client::RpcCall& call) {
+    return handlers::client::RpcReply{.data = "[" + std::string(call.data) + "," +
+                                              std::string(call.data) + "]"};
+  };
+  Peer& peer = world.connect("anna");
+  peer.take();
+  world.say(peer, R"({"id":2,"rpc":{"method":"double","data":7}})");
+  EXPECT_EQ(peer.take()[0], R"({"id":2,"rpc":{"data":[7,7]}})");
+  world.say(peer, R"({"id":3,"rpc":{"method":"halve"}})");
+  EXPECT_THAT(peer.take()[0], HasSubstr("\"code\":104"));
+  world.rpc.on_send = [&](const handlers::client::RpcCall& call) { sent = call.data; };
+  world.say(peer, R"({"send":{"data":{"a":1}}})");
+  EXPECT_EQ(sent, R"({"a":1})");
+  world.rpc.on_send = nullptr;
+  world.say(peer, R"({"send":{"data":1}})");
+  EXPECT_EQ(peer.disconnected.code, 3508);
+}
+
+// --- Fan-out in slices.
+
+TEST_F(ClientTest, SlicesReachEverybodyOnceWhoeverLeavesMeanwhile) {
+  hub::Hub::Options sliced;
+  sliced.fanout_slice = 3;
+  HubWorld many(kChannels, anonymous(), sliced);
+  std::vector<Peer*> peers;
+  for (int i = 0; i < 10; ++i) peers.push_back(&many.subscribe(many.connect("u"), "a"));
+  for (Peer* peer : peers) peer->take();
+  many.publish("a", "1");
+  many.hub.flush();  // three of them have it
+  many.publish("a", "2");
+  many.end(*peers[0]);  // had it
+  many.hub.flush();
+  many.end(*peers[9]);
+  many.settle();
+  for (int i = 1; i < 9; ++i)
+    EXPECT_THAT(peers[static_cast<std::size_t>(i)]->take(),
+                ElementsAre(HasSubstr("\"data\":1"), HasSubstr("\"data\":2")))
+        << i;
+}
+
+}  // namespace
+}  // namespace spate::test
