@@ -1,5 +1,5 @@
 // What may be done in a channel, and what is kept of it: namespaces, their options, and the rules
-// that follow from a channel's name. Read once, at the start; asking costs no allocation.
+// that follow from a channel's name. Read once, at the start; decisions then cost no allocation.
 //
 //   parse: channel_rules_parse.cc   options, one a row: channel_option_table.h   docs/channels.md
 #pragma once
@@ -86,7 +86,7 @@ class ChannelRules {
   void set_insecure(bool insecure) { insecure_ = insecure; }
 
   // Whether the part that the namespace leaves free is well-formed. Time grows with its length
-  // alone, whatever the regex.
+  // alone, whatever the regex, whose matcher's cache grows with use, to 256 KiB at most.
   static bool well_formed(const ChannelOptions& options, const ChannelName& name);
 
  private:

@@ -2,14 +2,13 @@
 // few, and every complaint wants its path. Unknown keys are refused: a misspelt option that
 // silently does nothing is how channels end up open, or forgetful.
 #include <rapidjson/document.h>
-#include <re2/re2.h>
 
 #include <algorithm>
 
 #include "core/printable.h"
 #include "handlers/hub/channel_option_table.h"
 #include "handlers/hub/channel_options_check.h"
-#include "handlers/hub/duration.h"
+#include "handlers/hub/channel_value.h"
 #include "handlers/setting_json.h"
 #include "handlers/setting_source.h"
 
@@ -20,32 +19,11 @@ using rapidjson::Value;
 
 constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr std::size_t kMaxShownBytes = 80;
-constexpr std::size_t kMinNameBytes = 2;
-constexpr std::size_t kMaxNameBytes = 64;
-constexpr std::size_t kMaxSymbolBytes = 8;
-constexpr std::size_t kMaxRegexBytes = 1024;
-constexpr std::int64_t kMaxRegexMemory = 1 << 20;  // of one, compiled, with its cache of states
 
 // What a namespace may have elsewhere and cannot have here so far.
 constexpr std::string_view kNotYet[] = {"allowed_delta_types", "delta_publish",
                                         "allow_tags_filter"};
 constexpr std::string_view kNotYetTypes[] = {"map", "map_clients", "map_users", "shared_poll"};
-
-std::string_view text_of(const Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
-// The value as it may be shown: what is nested is not.
-std::string shown(const Value& value) {
-  if (value.IsObject()) return "{…}";
-  if (value.IsArray()) return "[…]";
-  if (value.IsNull()) return "null";
-  if (value.IsBool()) return value.GetBool() ? "true" : "false";
-  if (value.IsString()) return "\"" + core::printable(text_of(value), kMaxShownBytes) + "\"";
-  if (value.IsUint64()) return std::to_string(value.GetUint64());
-  if (value.IsInt64()) return std::to_string(value.GetInt64());
-  return std::to_string(value.GetDouble());
-}
 
 std::string complaint(const std::string& path, const Value& value, std::string_view wrong) {
   return path + "=" + shown(value) + ": " + std::string(wrong);
@@ -55,107 +33,15 @@ std::string below(const std::string& path, std::string_view key) {
   return (path.empty() ? "" : path + ".") + core::printable(key, kMaxShownBytes);
 }
 
-std::string quoted_list(std::span<const std::string_view> names) {
-  std::string out;
-  for (const std::string_view name : names) out += (out.empty() ? "" : ", ") + json_string(name);
-  return out;
-}
-
 // How messages name a namespace.
 std::string space_of(const ChannelOptions& options) {
   return options.name.empty() ? "channels without a namespace" : "namespace " + options.name;
-}
-
-bool letter_or_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 bool not_yet(std::string_view key) {
   return std::ranges::find(kNotYet, key) != std::end(kNotYet) || key.find("_proxy_") != key.npos ||
          key == "map" || key.starts_with("map_") || key.starts_with("map.") ||
          key.starts_with("shared_poll");
-}
-
-// Takes a value over into its member. Empty, or what is wrong.
-class Setter {
- public:
-  Setter(ChannelOptions& options, const Value& value) : options_(options), value_(value) {}
-
-  std::string operator()(bool ChannelOptions::*member) const {
-    if (!value_.IsBool()) return "neither true nor false; write one of them";
-    options_.*member = value_.GetBool();
-    return {};
-  }
-  std::string operator()(std::uint32_t HistoryPolicy::*member) const {
-    if (!value_.IsUint() || value_.GetUint() > kMaxHistorySize)
-      return "no size; write a whole number from 0 to " + std::to_string(kMaxHistorySize);
-    options_.history.*member = value_.GetUint();
-    return {};
-  }
-  std::string operator()(std::int64_t HistoryPolicy::*member) const {
-    return set_duration(value_, options_.history.*member);
-  }
-  std::string operator()(std::string ChannelOptions::*) const {
-    if (!value_.IsString()) return "no regex; write a string, such as \"^[a-z]+$\"";
-    if (value_.GetStringLength() > kMaxRegexBytes)
-      return "longer than " + std::to_string(kMaxRegexBytes) + " bytes; write a shorter regex";
-    options_.channel_regex = text_of(value_);
-    options_.compiled_regex = nullptr;
-    if (options_.channel_regex.empty()) return {};
-    re2::RE2::Options how;
-    how.set_log_errors(false);
-    how.set_max_mem(kMaxRegexMemory);
-    auto regex = std::make_shared<const re2::RE2>(options_.channel_regex, how);
-    if (!regex->ok())
-      return "no regex that RE2 understands (" + core::printable(regex->error(), kMaxShownBytes) +
-             "); correct it";
-    options_.compiled_regex = std::move(regex);
-    return {};
-  }
-  template <typename Enum>
-  std::string operator()(Enum ChannelOptions::*member) const {
-    const auto names = choices_of(Enum{});
-    const auto found = value_.IsString() ? std::ranges::find(names, text_of(value_)) : names.end();
-    if (found == names.end()) return "no such choice; write one of " + quoted_list(names);
-    options_.*member = static_cast<Enum>(found - names.begin());
-    return {};
-  }
-
-  static std::string set_duration(const Value& value, std::int64_t& ms) {
-    const auto duration = value.IsString() ? parse_duration(text_of(value)) : std::nullopt;
-    if (!duration)
-      return "no duration; write a string with units, such as \"300s\" or \"1h30m\", at most " +
-             format_duration(kMaxDurationMs);
-    ms = *duration;
-    return {};
-  }
-
- private:
-  ChannelOptions& options_;
-  const Value& value_;
-};
-
-std::string set_symbol(const Value& value, std::string& symbol) {
-  const std::string_view text = value.IsString() ? text_of(value) : "";
-  const bool plain = std::ranges::all_of(text, [](char c) {
-    return c > ' ' && c < 0x7F && !letter_or_digit(c) && c != '-' && c != '_';
-  });
-  if (text.empty() || text.size() > kMaxSymbolBytes || !plain)
-    return "no symbol; write a string of 1 to " + std::to_string(kMaxSymbolBytes) +
-           " ASCII symbols, other than - and _";
-  symbol = text;
-  return {};
-}
-
-std::string set_name(const Value& value, std::string& name) {
-  const std::string_view text = value.IsString() ? text_of(value) : "";
-  const bool plain =
-      std::ranges::all_of(text, [](char c) { return letter_or_digit(c) || c == '-' || c == '_'; });
-  if (text.size() < kMinNameBytes || text.size() > kMaxNameBytes || !plain)
-    return "no name of a namespace; write " + std::to_string(kMinNameBytes) + " to " +
-           std::to_string(kMaxNameBytes) + " letters, digits, - and _";
-  name = text;
-  return {};
 }
 
 // The top level, and what namespaces take from it.
@@ -214,7 +100,7 @@ class Parser {
             "no length; write a whole number from 1 to " + std::to_string(NameSyntax{}.max_length);
       }
     } else if (key == "history_meta_ttl") {
-      wrong = Setter::set_duration(value, meta_ttl_ms_);
+      wrong = set_duration(value, meta_ttl_ms_);
     } else {
       return unknown({}, key, value,
                      {"without_namespace", "namespaces", "namespace_boundary", "private_prefix",
@@ -287,7 +173,7 @@ class Parser {
       for (const ChannelOption& each : table) known.emplace_back(each.name);
       return unknown(path, key, value, known);
     }
-    const std::string wrong = std::visit(Setter(options, value), row->field);
+    const std::string wrong = set_option(options, *row, value);
     return wrong.empty() ? wrong : complaint(at, value, wrong);
   }
 
