@@ -63,8 +63,8 @@ TEST(CliApi, EveryCommand) {
       {{"history", "chat:1"},
        "history",
        R"({"channel":"chat:1","limit":10})",
-       R"({"publications":[{"data":{"n": 1},"offset":7},{"data":"x","offset":8}],"epoch":"kQ","offset":8})",
-       "#7  {\"n\": 1}\n#8  \"x\"\noffset 8, epoch kQ\n"},
+       R"({"publications":[{"data":{"n": 1},"offset":7},{"data":"x","offset":8},{"b64data":"/w==","offset":9}],"epoch":"kQ","offset":9})",
+       "#7  {\"n\": 1}\n#8  \"x\"\n#9  base64 /w==\noffset 9, epoch kQ\n"},
       {{"history", "chat:1", "--limit=-1", "--since=7:kQ", "--reverse"},
        "history",
        R"({"channel":"chat:1","limit":-1,"reverse":true,"since":{"offset":7,"epoch":"kQ"}})",
@@ -112,6 +112,10 @@ TEST(CliApi, EveryCommand) {
 TEST(CliApi, TheKeyMayComeFromTheEnvironment) {
   EXPECT_THAT(one_call({"info"}, response_of(R"({"result":{}})"), {"SPATE_API_KEY=E"}).request,
               HasSubstr("\r\nX-API-Key: E\r\n"));
+  EXPECT_THAT(
+      one_call({"info", "--api-key=F"}, response_of(R"({"result":{}})"), {"SPATE_API_KEY=E"})
+          .request,
+      HasSubstr("\r\nX-API-Key: F\r\n"));
   EXPECT_THAT(one_call({"info"}, response_of(R"({"result":{}})")).request,
               Not(HasSubstr("X-API-Key")));
 }

@@ -86,6 +86,7 @@ void print_history(std::string_view result) {
              std::string data;
              for_each_member(publication.text, [&](const JsonValue& value) {
                if (value.key == "data") data = shown(value.text);
+               if (value.key == "b64data") data = "base64 " + shown(value.string);
                return true;
              });
              std::printf("#%s  %s\n", values[0].c_str(), data.c_str());

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/printable.h"
 #include "handlers/setting_source.h"
@@ -72,9 +73,7 @@ void add_api(CLI::App& app, ApiOptions& api) {
   app.add_option("--api", api.url, "where the server's HTTP API is")
       ->capture_default_str()
       ->group(group);
-  app.add_option("--api-key", api.key, "the API's key; also in SPATE_API_KEY")
-      ->envname("SPATE_API_KEY")
-      ->group(group);
+  app.add_option("--api-key", api.key, "the API's key; also in SPATE_API_KEY")->group(group);
 }
 
 CLI::App* add(CLI::App& to, Options& options, Subcommand subcommand, const char* name,
@@ -193,6 +192,10 @@ int parse_options(int argc, char** argv, Options& options) {
     std::fprintf(stderr, "spate-cli: %s\n", wrong_of(app, error, argc, argv).c_str());
     return kUsage;
   }
+  // Not by CLI11, which reads it for the subcommands that were not given as well, over the flag.
+  if (const char* const key = std::getenv("SPATE_API_KEY");
+      key != nullptr && options.api.key.empty())
+    options.api.key = key;
   return -1;
 }
 
