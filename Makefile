@@ -83,6 +83,10 @@ sim: build-tests ## brokers killed after each of their stores, in many more sche
 kill-series: build-tests ## workers killed, stopped and starved under load, a hundred times each
 	@for s in kill descriptors stop; do python3 tests/system/supervision.py $(BUILD)/spate $$s --rounds 100; done
 
+kill-hub: build-tests ## the hub's worker killed under load for S seconds, nothing lost, doubled or reordered
+	$(call need,clients)
+	@node tests/clients/centrifuge/kill_checker.mjs --spate $(BUILD)/spate --seconds $(S) $(ARGS)
+
 million: all ## a million connections at once on this machine, and the curve to there (ARGS=… for flags)
 	@python3 tools/million $(ARGS)
 
@@ -107,4 +111,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series million leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub million leak format lint install clean help

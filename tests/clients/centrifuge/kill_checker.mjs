@@ -1,0 +1,158 @@
+// Kills the only worker again and again under load, and demands that nothing is lost, doubled or
+// reordered: clients recover what they missed, publishers repeat what was not acknowledged under its
+// idempotency key.
+//
+//   node tests/clients/centrifuge/kill_checker.mjs --spate FILE [--seconds 20] [--seed N]
+//                                                  [--subscribers 8] [--channels 4] [--log FILE]
+//   node tests/clients/centrifuge/kill_checker.mjs --self-test      tries the judge alone
+//
+// Ends with 0 when delivery_judge.mjs finds no fault, and does find each that is then put into a
+// copy of the log.
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { judge, soundLog, tryJudge } from './delivery_judge.mjs';
+
+const { values } = parseArgs({
+  options: {
+    spate: { type: 'string' },
+    seconds: { type: 'string', default: '20' },
+    seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
+    subscribers: { type: 'string', default: '8' },
+    channels: { type: 'string', default: '4' },
+    log: { type: 'string' },
+    'self-test': { type: 'boolean', default: false },
+  },
+});
+if (values['self-test']) process.exit(tryJudge(soundLog()) ? 0 : 1);
+for (const name of ['centrifuge', 'ws']) {
+  if (existsSync(new URL(`../node_modules/${name}`, import.meta.url))) continue;
+  console.log(`${name} is missing: tools/setup clients`);
+  process.exit(process.env.SETUP === '0' ? 77 : 1);
+}
+
+const { Scope, until } = await import('./checks.mjs');
+const { Sdk, sdks } = await import('./sdk.mjs');
+const { Spate } = await import('./spate.mjs');
+Spate.binary = values.spate;
+
+const publishersOfChannel = 2;
+const pauseMs = 8; // of a publisher, behind each acknowledgement
+const [seconds, subscriberCount, channelCount] = [
+  values.seconds,
+  values.subscribers,
+  values.channels,
+].map(Number);
+
+// A small generator, so that a run's kills come again with its seed (Numerical Recipes' constants).
+let state = Number(values.seed) >>> 0;
+const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+
+const log = { acknowledged: [], received: [], subscribed: [] };
+const names = Array.from({ length: channelCount }, (_, i) => `long:${i}`);
+const scope = new Scope();
+const spate = await Spate.start({
+  'history-max-publications': 20000,
+  'outbox-bytes': 64 << 20,
+});
+
+let returns = 0; // subscriptions that came back and recovered something
+async function subscribe(subscriber) {
+  const client = new Sdk(scope, spate, sdks[subscriber % sdks.length], { maxReconnectDelay: 200 });
+  await client.connected();
+  for (const channel of names) {
+    const publications = [];
+    const subscription = client.client.newSubscription(channel);
+    const name = `subscriber ${subscriber}`;
+    log.received.push({ subscriber: name, channel, publications });
+    subscription.on('publication', ({ data, offset }) => {
+      const { publisher, number } = client.sdk.ofData(data);
+      publications.push({ publisher, number, offset: Number(offset) });
+    });
+    subscription.on(
+      'subscribed',
+      ({ streamPosition, wasRecovering, recovered, hasRecoveredPublications }) => {
+        const { epoch } = streamPosition;
+        log.subscribed.push({ subscriber: name, channel, epoch, wasRecovering, recovered });
+        if (hasRecoveredPublications) returns += 1;
+      },
+    );
+    subscription.subscribe();
+    await subscription.ready(10_000);
+  }
+  return client;
+}
+const clients = await Promise.all(Array.from({ length: subscriberCount }, (_, i) => subscribe(i)));
+
+let over = false;
+let repeats = 0;
+async function publish(channel, publisher) {
+  for (let number = 1; !over; ++number) {
+    const request = { idempotency_key: `${publisher} ${number}` };
+    for (let result; !result;) {
+      try {
+        result = await spate.api('publish', { channel, data: { publisher, number }, ...request });
+        log.acknowledged.push({ channel, publisher, number, ...result });
+      } catch {
+        repeats += 1; // whether it was done is unknown
+        await sleep(20);
+      }
+    }
+    await sleep(pauseMs);
+  }
+}
+const publishers = names.flatMap((channel) =>
+  Array.from({ length: publishersOfChannel }, (_, i) => publish(channel, `publisher ${i}`)),
+);
+
+// Sometimes all are back when the next blow comes, sometimes only a few are.
+let kills = 0;
+const end = performance.now() + seconds * 1000;
+while (performance.now() < end) {
+  const connected = () => clients.filter(({ client }) => client.state === 'connected').length;
+  const wanted = random() < 0.3 ? 1 : clients.length;
+  await until('clients come back', () => connected() >= wanted, { within: 30_000 });
+  await sleep(random() * 1500);
+  const [worker] = spate.workers();
+  if (worker === undefined) continue;
+  process.kill(worker, 'SIGKILL');
+  kills += 1;
+  await until('the next worker comes', () => spate.workers().some((pid) => pid !== worker), {
+    within: 30_000,
+  });
+}
+over = true;
+await Promise.all(publishers);
+
+// Until everything has come, or nothing comes any more.
+const received = () => log.received.reduce((sum, { publications }) => sum + publications.length, 0);
+const due = log.acknowledged.length * subscriberCount;
+for (let before = -1; received() < due && received() > before;) {
+  before = received();
+  await until('more comes', () => received() > before, { within: 8000 }).catch(() => {});
+}
+
+const faults = judge(log);
+if (values.log) writeFileSync(values.log, JSON.stringify(log));
+console.log(
+  `seed ${values.seed}: ${kills} kills, ${log.acknowledged.length} publications acknowledged, ${repeats} attempts ` +
+    `repeated, ${received()} of ${due} received, ${returns} recoveries of something missed`,
+);
+for (const fault of faults.slice(0, 20)) console.log(`not ok ${fault}`);
+if (faults.length > 20) console.log(`not ok and ${faults.length - 20} more`);
+const tried = kills >= Math.min(3, seconds / 6) && returns > 0 && repeats > 0;
+if (!tried)
+  console.log(
+    'not ok nothing was tried: too few kills, or nobody had to recover or repeat anything',
+  );
+// Copies of a long run's log take long; a short one says as much about the judge.
+const sees = () =>
+  due > 200_000 || tryJudge(log, (line) => line.startsWith('not') && console.log(line));
+const seen = faults.length > 0 || sees();
+const logs = Spate.logs();
+await scope.end();
+await Spate.stopAll();
+const good = faults.length === 0 && tried && seen;
+if (good) console.log('ok every acknowledged publication was received once and in order');
+else console.log(logs);
+process.exit(good ? 0 : 1);
