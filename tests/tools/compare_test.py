@@ -255,8 +255,10 @@ class Flags(unittest.TestCase):
         self.assertIn("--tls-resume", self.flags("storm-tls-resumed", self.plain, checked=False))
 
     def test_a_server_that_resumes_too_little_is_out_of_the_row(self):
-        few, most = ({"tls_handshakes": {"full": 100, "resumed": n}} for n in (800, 1000))
+        few, most, begun = ({"tls_handshakes": {"full": full, "resumed": resumed}}
+                            for full, resumed in ((500, 800), (300, 1000), (200, 1)))
         check(ROWS["storm-tls-resumed"], most)
+        check(ROWS["storm-tls-resumed"], begun)  # no slot has one to go on with yet
         check(ROWS["storm-tls"], few)
         with self.assertRaises(MeasureError):
             check(ROWS["storm-tls-resumed"], few)

@@ -108,5 +108,5 @@ ROWS = {row.name: row for row in (
         beneath="tls"),
     Row("storm-tls", "storm", "storm over TLS, full handshakes: connect, upgrade, close, 200 at a "
         "time", beneath="tls"),
-    Row("storm-tls-resumed", "storm", "the same, sessions resumed", beneath="tls", resumed=True),
+    Row("storm-tls-resumed", "storm", "storm over TLS, sessions resumed: 200 at a time", beneath="tls", resumed=True),
 )}
