@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/tools/cli_run.h"
 
 namespace spate::cli {
@@ -42,6 +44,20 @@ struct Row {
   const char* result;
   const char* printed;
 };
+
+TEST(CliApi, TheKeyIsInTheServersConfigurationFile) {
+  const std::string path = testing::TempDir() + "cli_api_config.json";
+  std::ofstream(path) << R"({"channels": {}, "api-key": "from the file"})";
+  const std::string good = response_of(R"({"result":{}})");
+  EXPECT_THAT(one_call({"pub", "news", "1", "--config=" + path}, good).request,
+              HasSubstr("X-API-Key: from the file\r\n"));
+  EXPECT_THAT(one_call({"pub", "news", "1", "--config=" + path, "--api-key=mine"}, good).request,
+              HasSubstr("X-API-Key: mine\r\n"));
+  std::ofstream(path) << "{}";
+  const Finished without = spate_cli({"pub", "news", "1", "--config=" + path});
+  EXPECT_EQ(without.status, 2);
+  EXPECT_THAT(without.err, HasSubstr("no api-key in it; give --api-key"));
+}
 
 TEST(CliApi, EveryCommand) {
   const Row rows[] = {

@@ -8,6 +8,7 @@
 #include "handlers/client/json_object.h"
 #include "handlers/client/json_text.h"
 #include "handlers/client/reader.h"
+#include "tools/spate-cli/keys.h"
 #include "tools/spate-cli/api.h"
 #include "tools/spate-cli/text.h"
 
@@ -200,7 +201,16 @@ int run_api_command(const Options& options) {
     std::fprintf(stderr, "spate-cli: %s\n", call.error().c_str());
     return kUsage;
   }
-  const auto result = call_api(options.api, call.value().method, call.value().body);
+  ApiOptions api = options.api;
+  if (api.key.empty() && !api.config.empty()) {
+    const auto key = api_key_of(api.config);
+    if (!key) {
+      std::fprintf(stderr, "spate-cli: %s\n", key.error().c_str());
+      return kUsage;
+    }
+    api.key = *key;
+  }
+  const auto result = call_api(api, call.value().method, call.value().body);
   if (!result) {
     std::fprintf(stderr, "spate-cli: %s\n", result.error().c_str());
     return kFailed;

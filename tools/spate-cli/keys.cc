@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <vector>
 
 #include "core/file.h"
 #include "handlers/setting_source.h"
@@ -36,12 +37,18 @@ bool has_key(const TokenSettingFamily& family) {
          !family.rsa_public_key.empty() || !family.ecdsa_public_key.empty() || !family.jwks.empty();
 }
 
-// The family of a configuration file; its other settings are the server's to judge.
-core::Result<TokenSettingFamily> from_config(const std::string& path) {
+core::Result<std::vector<handlers::Assignment>> read_config(const std::string& path) {
   const auto text = core::read_file(path, kMaxFileBytes);
   if (!text) return core::Failure{"--config: " + path + ": cannot be read: " + text.error()};
-  const auto assignments = handlers::parse_settings_json(*text, path);
+  auto assignments = handlers::parse_settings_json(*text, path);
   if (!assignments) return core::Failure{"--config: " + assignments.error()};
+  return std::move(*assignments);
+}
+
+// The family of a configuration file; its other settings are the server's to judge.
+core::Result<TokenSettingFamily> from_config(const std::string& path) {
+  const auto assignments = read_config(path);
+  if (!assignments) return core::Failure{assignments.error()};
   TokenSettingFamily family;
   for (const handlers::Assignment& assignment : *assignments) {
     if (assignment.items.size() != 1) continue;
@@ -60,6 +67,15 @@ core::Result<TokenSettingFamily> from_config(const std::string& path) {
 }
 
 }  // namespace
+
+core::Result<std::string> api_key_of(const std::string& config) {
+  const auto assignments = read_config(config);
+  if (!assignments) return core::Failure{assignments.error()};
+  for (const handlers::Assignment& assignment : *assignments)
+    if (assignment.key == "api-key" && assignment.items.size() == 1)
+      return assignment.items.front().text;
+  return core::Failure{"--config: " + config + ": no api-key in it; give --api-key"};
+}
 
 core::Result<TokenSettings> server_keys(const KeyOptions& options) {
   TokenSettingSources sources;

@@ -74,6 +74,8 @@ void add_api(CLI::App& app, ApiOptions& api) {
       ->capture_default_str()
       ->group(group);
   app.add_option("--api-key", api.key, "the API's key; also in SPATE_API_KEY")->group(group);
+  app.add_option("--config", api.config, "the server's configuration file, to take the key from")
+      ->group(group);
 }
 
 CLI::App* add(CLI::App& to, Options& options, Subcommand subcommand, const char* name,

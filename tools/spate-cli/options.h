@@ -50,6 +50,7 @@ struct TokenOptions {
 struct ApiOptions {
   std::string url = "http://127.0.0.1:8001";
   std::string key;
+  std::string config;  // a file to take the key from when none is given
 };
 
 struct Options {
