@@ -227,6 +227,12 @@ int read_signal(int fd) {
   return bytes == sizeof info ? static_cast<int>(info.ssi_signo) : -errno;
 }
 
+void hold_signal(int signal) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
 void ignore_by_default(int signal) {
   struct sigaction action {};
   if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL)

@@ -91,6 +91,7 @@ int file_identity(const char* path, FileIdentity* out);
 // one's number, or a negative errno.
 int signal_fd(std::initializer_list<int> signals);
 int read_signal(int fd);
+void hold_signal(int signal);        // it waits until somebody reads it, or ends the hold
 void ignore_by_default(int signal);  // ignored from now on, unless somebody handles it
 
 // Memory.

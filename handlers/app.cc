@@ -1,5 +1,7 @@
 #include "handlers/app.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -186,6 +188,8 @@ int run(int argc, char** argv, const Registry& registry) {
       return 0;
     }
 
+  // One that comes while the server starts is a reload as soon as it has.
+  core::sys::hold_signal(SIGHUP);
   log::init(settings.log_level, settings.log_format);
   log::set_process("master");
   for (const std::string& difference : table.differences()) log::info(difference);

@@ -53,6 +53,7 @@ extern decltype(sys::set_umask) set_umask;
 extern decltype(sys::file_identity) file_identity;
 extern decltype(sys::signal_fd) signal_fd;
 extern decltype(sys::read_signal) read_signal;
+extern decltype(sys::hold_signal) hold_signal;
 extern decltype(sys::ignore_by_default) ignore_by_default;
 extern decltype(sys::memfd_create) memfd_create;
 extern decltype(sys::ftruncate) ftruncate;
@@ -295,6 +296,9 @@ int signal_fd(std::initializer_list<int> signals) {
 }
 int read_signal(int fd) {
   return call(Call::read_signal, real_sys::read_signal, fd);
+}
+void hold_signal(int signal) {
+  real_sys::hold_signal(signal);
 }
 void ignore_by_default(int signal) {
   (void)sys_faults().before(Call::ignore_by_default);
