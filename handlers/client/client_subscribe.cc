@@ -101,7 +101,9 @@ Client::Terms Client::terms(const ChannelOptions& options, const SubscribeReques
                             const OptionOverride& said, bool server_side) const {
   const hub::ChannelRules& rules = clients_.parts_.rules;
   const hub::Asker asker{.user = user(), .subscribed = true};
-  const bool history = options.history.on();
+  // Where publications are left out on purpose there is no position to keep.
+  const bool history =
+      options.history.on() && options.slow_policy != hub::SlowPolicy::conflate;
   const bool may_history = hub::may_read_history(rules, options, asker).allowed;
   Terms terms{.options = &options, .server_side = server_side};
   terms.presence = said.presence.value_or(options.presence);

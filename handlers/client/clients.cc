@@ -14,6 +14,25 @@ Clients::~Clients() {
   bury();
 }
 
+std::optional<std::string_view> Clients::turn_away(std::int64_t now_ns) {
+  const ClientOptions& options = parts_.options;
+  if (options.connection_limit != 0 && slab_.count() - dead_.size() >= options.connection_limit) {
+    count(hub::Refused::connection_limit);
+    return "The hub has as many clients as it may (--client-connection-limit): try again later.";
+  }
+  if (options.connection_rate_limit == 0) return std::nullopt;
+  // A second's worth of tokens; the bucket is the time at which it would be full.
+  constexpr std::int64_t kSecondNs = 1'000'000'000;
+  const std::int64_t full_ns =
+      std::max(rate_full_ns_, now_ns) + kSecondNs / options.connection_rate_limit;
+  if (full_ns - now_ns > kSecondNs) {
+    count(hub::Refused::connection_rate);
+    return "Too many clients connect at once (--client-connection-rate-limit): try again later.";
+  }
+  rate_full_ns_ = full_ns;
+  return std::nullopt;
+}
+
 Client& Clients::open(ClientTransport& transport, ClientTransport::Link link,
                       const Client::Origin& origin) {
   Client* const client = slab_.create(*this, transport, link, origin);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,6 +64,8 @@ class Clients {
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
 
+  // Whether one more client may come now; if not, what to tell it (a constant). Monotonic time.
+  std::optional<std::string_view> turn_away(std::int64_t now_ns);
   Client& open(ClientTransport& transport, ClientTransport::Link link,
                const Client::Origin& origin);
 
@@ -128,6 +131,7 @@ class Clients {
   std::unordered_map<std::string, User, Hash, std::equal_to<>> users_;
   std::vector<Client*> connected_;
   std::uint32_t anonymous_ = 0;
+  std::int64_t rate_full_ns_ = 0;  // when the bucket of connection_rate_limit is full again
   std::vector<Client*> dead_;
   core::PreciseTimer bury_timer_;
   std::array<std::unique_ptr<CommandReader>, kEncodings> readers_;

@@ -65,6 +65,13 @@ void HubModule::add_settings(SettingTable& table) {
   const char* limits = "Client limits";
   table.add({"client-channel-limit", limits, "channels that one client may be subscribed to",
              integer_value(c.channel_limit, 1, 4096)});
+  table.add({"client-connection-limit", limits,
+             "clients that may be connected at once; more get 503; 0 is no limit of the hub's own",
+             integer_value(c.connection_limit, 0, 10'000'000)});
+  table.add({"client-connection-rate-limit", limits,
+             "clients that may connect in a second, and at once after a quiet one; more get 503; 0 "
+             "is no limit",
+             integer_value(c.connection_rate_limit, 0, 1'000'000)});
   table.add({"user-connection-limit", limits, "connections that one user may have; 0 is no limit",
              integer_value(c.user_connection_limit, 0, 1'000'000)});
   table.add({"history-max-publications", limits,

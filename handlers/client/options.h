@@ -18,6 +18,8 @@ struct ClientOptions {
   std::uint32_t channel_max_length = 255;
   std::uint32_t history_max_publications = 300;  // for clients' history, and for recovery
   std::uint32_t user_connection_limit = 0;       // of one worker; 0: none
+  std::uint32_t connection_limit = 0;            // of all users together; 0: none
+  std::uint32_t connection_rate_limit = 0;       // new ones a second; 0: none
   bool anonymous = false;                        // connect without a token
   bool anonymous_tokens = true;                  // take tokens without a user
   bool insecure = false;                         // no token, no permission: for development

@@ -1,6 +1,7 @@
 #include "handlers/client/websocket_endpoint.h"
 
 #include "codec/frame.h"
+#include "core/sys.h"
 #include "handlers/outgoing_message.h"
 #include "handlers/session.h"
 
@@ -146,6 +147,8 @@ void WebSocketTransport::close(Link link, const Disconnect& why) {
 // --- The endpoint.
 
 Admission WebSocketEndpoint::admit(const UpgradeRequest& request) {
+  if (const auto remedy = clients_.turn_away(core::sys::monotonic_ns()))
+    return Admission::refuse(503, *remedy);
   origin_ = {};
   Admission admission;
   bool protobuf = has_parameter(request.head.query, "format=protobuf") ||

@@ -43,13 +43,14 @@ HubMetricGroups HubMetricGroups::add_to(core::MetricTable& table, std::vector<st
   clients.add("spate_commands_total", "Commands of clients, pongs included.", &Client::commands);
   clients.add("spate_client_pings_sent_total",
               "Pings of the client protocol (--client-ping-interval-ms).", &Client::pings);
-  clients.add("spate_client_refusals_total",
-              "Commands refused and connections ended for what a client asked, by reason; the log "
-              "names rule and remedy.",
-              &Client::refusals, "reason",
-              {"bad_request", "no_credentials", "invalid_token", "expired_token", "permission",
-               "unknown_channel", "bad_channel", "already_subscribed", "channel_limit",
-               "connection_limit", "not_available", "method_not_found", "unrecoverable", "broker"});
+  clients.add(
+      "spate_client_refusals_total",
+      "Commands refused and connections ended for what a client asked, by reason; the log "
+      "names rule and remedy.",
+      &Client::refusals, "reason",
+      {"bad_request", "no_credentials", "invalid_token", "expired_token", "permission",
+       "unknown_channel", "bad_channel", "already_subscribed", "channel_limit", "connection_limit",
+       "connection_rate", "not_available", "method_not_found", "unrecoverable", "broker"});
   clients.add("spate_clients_ended_total", "Connections that the server ended, by reason.",
               &Client::ended, "reason",
               {"stale", "no_pong", "expired", "insufficient_state", "payload", "api"});

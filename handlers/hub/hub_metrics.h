@@ -39,12 +39,13 @@ enum class Refused : std::uint8_t {
   already_subscribed,
   channel_limit,
   connection_limit,
+  connection_rate,
   not_available,
   method_not_found,
   unrecoverable,
   broker,
 };
-inline constexpr std::size_t kRefused = 14;
+inline constexpr std::size_t kRefused = 15;
 
 // Why the server ended a connection of its own accord.
 enum class Ended : std::uint8_t { stale, no_pong, expired, insufficient_state, payload, api };

@@ -23,7 +23,8 @@ constexpr std::string_view kChannels = R"({
     {"name": "last", "history_size": 1, "history_ttl": "60s", "force_recovery": true,
      "force_recovery_mode": "cache", "auto_cache_recover": true,
      "allow_subscribe_for_client": true},
-    {"name": "ticker", "slow_policy": "conflate", "allow_subscribe_for_client": true},
+    {"name": "ticker", "slow_policy": "conflate", "allow_subscribe_for_client": true,
+     "history_size": 5, "history_ttl": "60s", "allow_history_for_client": true},
     {"name": "quiet", "allow_subscribe_for_client": true, "allow_publish_for_client": true,
      "exclude_publisher": true},
     {"name": "closed"}
@@ -377,6 +378,13 @@ TEST_F(ClientTest, AConflatingChannelGivesASlowReaderTheNewest) {
   EXPECT_THAT(peer.take(), IsEmpty());
 }
 
+TEST_F(ClientTest, AConflatingChannelHasNoPositionToLose) {
+  Peer& peer = world.connect("anna");
+  peer.take();
+  world.subscribe(peer, "ticker:a", R"(,"recoverable":true,"positioned":true)");
+  EXPECT_EQ(peer.take()[0], R"({"id":2,"subscribe":{}})");
+}
+
 TEST_F(ClientTest, RepliesThatAreNotOfTheStreamOvertakeIt) {
   Peer& peer = world.subscribe(world.connect("anna"), "a");
   peer.backlog = true;
@@ -490,6 +498,33 @@ TEST_F(ClientTest, ConnectionsOfOneUserAreLimited) {
   EXPECT_EQ(small.connect("anna").disconnected.code, 3504);
   small.end(one);
   EXPECT_FALSE(small.connect("anna").over());
+}
+
+TEST_F(ClientTest, TheHubHasRoomForSoManyAndTakesSoManyASecond) {
+  ClientOptions options = anonymous();
+  options.connection_limit = 3;
+  HubWorld small(kChannels, options);
+  Peer& first = small.connect();
+  small.connect();
+  EXPECT_FALSE(small.clients->turn_away(0));
+  small.connect();
+  EXPECT_TRUE(small.clients->turn_away(0));
+  small.end(first);
+  EXPECT_FALSE(small.clients->turn_away(0));
+
+  options.connection_limit = 0;
+  options.connection_rate_limit = 10;
+  HubWorld calm(kChannels, options);
+  const auto taken = [&](std::int64_t now_ns) {
+    int count = 0;
+    while (count < 100 && !calm.clients->turn_away(now_ns)) ++count;
+    return count;
+  };
+  constexpr std::int64_t kMs = 1'000'000;
+  EXPECT_EQ(taken(1000 * kMs), 10);
+  EXPECT_EQ(taken(1050 * kMs), 0);
+  EXPECT_EQ(taken(1300 * kMs), 3);
+  EXPECT_EQ(taken(9000 * kMs), 10);
 }
 
 // --- Encodings meet.
