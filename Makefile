@@ -20,8 +20,8 @@ all: ## build everything (release, LTO) into build/
 	@$(call configure,$(BUILD),-DSPATE_TESTS=OFF)
 	@cmake --build $(BUILD) -j $(JOBS)
 
-run: all ## build and start a server on 127.0.0.1:8000 with an echo endpoint (ARGS=… for flags)
-	@exec $(BUILD)/spate --echo /echo $(ARGS)
+run: all ## build and start a server on 127.0.0.1:8000 with the sample channels (ARGS=… for flags)
+	@exec tools/run $(BUILD) $(ARGS)
 
 build-tests:
 	$(call need,build test)
