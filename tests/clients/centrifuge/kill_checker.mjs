@@ -147,7 +147,7 @@ if (!tried)
   );
 // Copies of a long run's log take long; a short one says as much about the judge.
 const sees = () =>
-  due > 200_000 || tryJudge(log, (line) => line.startsWith('not') && console.log(line));
+  due > 1_000_000 || tryJudge(log, (line) => line.startsWith('not') && console.log(line));
 const seen = faults.length > 0 || sees();
 const logs = Spate.logs();
 await scope.end();
