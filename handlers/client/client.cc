@@ -186,7 +186,9 @@ void Client::on_end() {
 void Client::on_drained() {
   for (hub::Subscription* each = subscriptions_; each != nullptr; each = each->next) {
     if (!std::exchange(each->missed, false)) continue;
-    const core::BlockRef& newest = each->channel->newest[static_cast<std::size_t>(framing_)];
+    const hub::Channel& channel = *each->channel;
+    if (channel.newest_excluded != nullptr && excluded(*channel.newest_excluded)) continue;
+    const core::BlockRef& newest = channel.newest[static_cast<std::size_t>(framing_)];
     if (newest) transport_.send(link_, newest);
     if (state_ == State::ended) return;
   }

@@ -97,6 +97,7 @@ struct Channel {
   std::size_t pass = 0;                          // subscribers that have been sent `sending`
   bool dirty = false;                            // is in the hub's queue
   std::array<core::BlockRef, kFramings> newest;  // conflating: the last publication, framed
+  std::unique_ptr<Exclusion> newest_excluded;    // whom it is not for; null: for everybody
 };
 
 }  // namespace spate::handlers::hub

@@ -257,10 +257,14 @@ void Hub::seal(Channel& channel) {
   }
   if (channel.options->slow_policy != SlowPolicy::conflate) return;
   for (std::size_t at = batch.pushes.size(); at-- > 0;) {
-    if (batch.pushes[at].kind != PushKind::publication) continue;
+    const Push& push = batch.pushes[at];
+    if (push.kind != PushKind::publication) continue;
+    channel.newest_excluded =
+        push.excluded == 0 ? nullptr
+                           : std::make_unique<Exclusion>(batch.exclusions[push.excluded - 1]);
     for (std::size_t i = 0; i < kFramings; ++i) {
       channel.newest[i] = {};
-      if (batch.blocks[i] && (batch.pushes[at].unfit >> i & 1) == 0)
+      if (batch.blocks[i] && (push.unfit >> i & 1) == 0)
         channel.newest[i] =
             core::BlockRef::copy(batch.bytes_of(static_cast<Framing>(i), at, at + 1));
     }

@@ -385,6 +385,25 @@ TEST_F(ClientTest, AConflatingChannelHasNoPositionToLose) {
   EXPECT_EQ(peer.take()[0], R"({"id":2,"subscribe":{}})");
 }
 
+TEST_F(ClientTest, WhatWasWithheldFromASlowReaderIsStillNotForTheExcluded) {
+  Peer& anna = world.subscribe(world.connect("anna"), "ticker:a");
+  Peer& bert = world.subscribe(world.connect("bert"), "ticker:a");
+  for (Peer* peer : {&anna, &bert}) {
+    peer->take();
+    peer->backlog = true;
+  }
+  world.publish("ticker:a", "1");
+  world.settle();
+  world.publish("ticker:a", "2", {"anna"});
+  world.settle();
+  for (Peer* peer : {&anna, &bert}) {
+    peer->backlog = false;
+    peer->client->on_drained();
+  }
+  EXPECT_THAT(anna.take(), IsEmpty());
+  EXPECT_THAT(bert.take(), ElementsAre(HasSubstr("\"data\":2")));
+}
+
 TEST_F(ClientTest, RepliesThatAreNotOfTheStreamOvertakeIt) {
   Peer& peer = world.subscribe(world.connect("anna"), "a");
   peer.backlog = true;
