@@ -14,10 +14,12 @@ namespace {
 // Batches that are kept for the next turn, and how much memory one may bring along.
 constexpr std::size_t kSpareBatches = 64;
 constexpr std::size_t kSpareBytes = 64 * 1024;
+constexpr std::size_t kSparePushes = 1024;
 
 }  // namespace
 
 void PushBatch::clear() {
+  if (pushes.capacity() > kSparePushes) pushes = {};
   pushes.clear();
   exclusions.clear();
   for (std::string& text : bytes) {
@@ -54,12 +56,13 @@ const Channel* Hub::find(std::string_view channel) const {
 
 Subscription& Hub::add(Subscriber& subscriber, std::string_view name, const ChannelOptions& options,
                        bool positioned, StreamPosition position) {
-  Channel* channel = find(name);
+  Channel* channel = follow(name, position);
   if (channel == nullptr) {
     auto made = std::make_unique<Channel>();
     channel = made.get();
     channel->name = name;
     channel->options = &options;
+    channel->position = position;
     channel->index = static_cast<std::uint32_t>(channels_.size());
     channels_.push_back(channel);
     by_name_.emplace(channel->name, std::move(made));
@@ -76,14 +79,19 @@ Subscription& Hub::add(Subscriber& subscriber, std::string_view name, const Chan
   channel->subscribers.push_back(subscription);
   channel->framings[static_cast<std::size_t>(subscriber.framing())] += 1;
   channel->positioned += positioned ? 1 : 0;
-  if (position.epoch != channel->position.epoch || position.offset > channel->position.offset)
-    channel->position = position;
   metrics_.of(options.index).subscriptions.add();
   return *subscription;
 }
 
 void Hub::remove(Subscription& subscription) {
   Channel& channel = *subscription.channel;
+  // It may be about to be delivered to, in the slice under way.
+  for (Subscription** place = &subscription.subscriber->dirty; *place != nullptr;
+       place = &(*place)->next_dirty)
+    if (*place == &subscription) {
+      *place = subscription.next_dirty;
+      break;
+    }
   auto& list = channel.subscribers;
   std::uint32_t hole = subscription.index;
   const auto move_into_hole = [&](std::uint32_t from) {
@@ -114,21 +122,29 @@ void Hub::forget_if_empty(Channel& channel) {
   by_name_.erase(by_name_.find(std::string_view(channel.name)));
 }
 
+// The channel, which knows then that its stream is at `position`; null when nobody is there. A
+// position without an epoch says nothing of the stream.
+Channel* Hub::follow(std::string_view name, StreamPosition position) {
+  Channel* channel = find(name);
+  if (channel == nullptr || !position.epoch) return channel;
+  // Another incarnation of the stream: nobody's position is in it.
+  if (channel->position.epoch && channel->position.epoch != position.epoch) {
+    lose_positions(*channel);
+    channel = find(name);
+    if (channel == nullptr) return nullptr;
+  }
+  if (channel->position.epoch != position.epoch || channel->position.offset < position.offset)
+    channel->position = position;
+  return channel;
+}
+
 // --- What comes.
 
 void Hub::on_publication(std::string_view name, const Publication& publication,
                          StreamPosition position, std::span<const std::string_view> exclude_users,
                          std::span<const std::string_view> exclude_clients) {
-  Channel* channel = find(name);
-  if (channel == nullptr) return;
-  // Another incarnation of the stream: nobody's position is in it.
-  if (position.epoch && channel->position.epoch && position.epoch != channel->position.epoch) {
-    lose_positions(*channel);
-    channel = find(name);
-    if (channel == nullptr) return;
-  }
-  if (position.epoch) channel->position = position;
-  if (channel->subscribers.empty()) return;
+  Channel* const channel = follow(name, position);
+  if (channel == nullptr || channel->subscribers.empty()) return;
 
   Push& push = append(*channel, PushKind::publication);
   PushBatch& batch = *channel->open;
@@ -239,9 +255,16 @@ void Hub::flush() {
   if (queue_front_ == queue_.size()) {
     queue_.clear();
     queue_front_ = 0;
-  } else {
-    reactor_.precise().arm(flush_timer_, reactor_.now_ns());
+    return;
   }
+  // Under load it may never be empty; those that are done must not pile up in front.
+  if (queue_front_ * 2 >= queue_.size()) {
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(queue_front_));
+    queue_front_ = 0;
+  }
+  // In the next turn: what is due by this turn's clock would fire before the loop has looked at its
+  // sockets.
+  reactor_.precise().arm(flush_timer_, reactor_.now_ns() + 1);
 }
 
 // From here on its bytes do not move.
@@ -326,13 +349,19 @@ void Hub::check_position(Channel& channel) {
   });
 }
 
-void Hub::lose_positions(Channel& channel) {
-  const std::vector<Subscription*> all = channel.subscribers;
-  for (Subscription* const subscription : all)
-    if (subscription->positioned) {
-      metrics_.of(channel.options->index).positions_lost.add();
-      subscription->subscriber->lost_position(*subscription);
-    }
+// Each takes its subscription out of the list, which moves ones from behind into the hole, that
+// have been seen; and the last takes the channel along. Whoever ends may take others with it.
+void Hub::lose_positions(Channel& of) {
+  const std::string name = of.name;
+  const Channel* channel = &of;
+  for (std::size_t i = of.subscribers.size(); i-- > 0 && channel != nullptr;
+       channel = find(std::string_view(name))) {
+    if (i >= channel->subscribers.size()) continue;
+    Subscription& subscription = *channel->subscribers[i];
+    if (!subscription.positioned) continue;
+    metrics_.of(channel->options->index).positions_lost.add();
+    subscription.subscriber->lost_position(subscription);
+  }
 }
 
 }  // namespace spate::handlers::hub

@@ -72,7 +72,9 @@ class Hub final : public BrokerSink {
   // Position checks ask it; set before the first tick.
   void set_broker(Broker& broker) { broker_ = &broker; }
 
-  // Whoever is subscribed here sees what comes from now on. `position` is where the stream is.
+  // Whoever is subscribed here sees what comes from now on. `position` is where the stream is;
+  // without an epoch: not known. When it is another incarnation's, those who were there before lose
+  // theirs first.
   Subscription& add(Subscriber& subscriber, std::string_view channel, const ChannelOptions& options,
                     bool positioned, StreamPosition position);
   // Nothing that is on its way reaches it any more.
@@ -107,6 +109,7 @@ class Hub final : public BrokerSink {
   };
 
   Channel* find(std::string_view channel);
+  Channel* follow(std::string_view channel, StreamPosition position);
   Push& append(Channel& channel, PushKind kind);
   void presence_push(std::string_view channel, const ClientInfo& info, PushKind kind);
   void enqueue(Channel& channel);
