@@ -144,6 +144,7 @@ SOCKETIO = "--text --ready-when 40{ --app-ping 2 --app-pong 3 "
 
 
 SPATE = "{build}/spate --workers 1 --internal-listen '' --echo /echo"
+SPATE_HUB = "{build}/spate --workers 1 --internal-listen '' --config {here}/hub.json"
 
 
 def own(name, title, packages, found, binary="", can=(), **more):
@@ -162,7 +163,10 @@ PEERS = [
          fanout="{build}/peers/floor fanout {port} {request} {reply}",
          bench={"echo": "--raw", "fanout": "--raw"}),
     Peer("spate", "Spate", found="{build}/spate --version",
-         paths=dict.fromkeys(("echo", "tls", "deflate"), "/echo"),
+         paths=dict.fromkeys(("echo", "tls", "deflate"), "/echo") |
+         {"fanout": "/connection/websocket"},
+         bench={"fanout": "--protocol centrifuge"},
+         fanout=f"{SPATE_HUB} --listen 127.0.0.1:{{port}}",
          echo=f"{SPATE} --listen 127.0.0.1:{{port}}",
          tls=f"{SPATE} --listen tls:127.0.0.1:{{port}} --tls-cert {{certificate}} --tls-key {{key}}",
          deflate=f"{SPATE} --listen 127.0.0.1:{{port}} --deflate"),

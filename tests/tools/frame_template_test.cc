@@ -17,7 +17,7 @@ std::string rendered(std::string_view text) {
   std::string wrong, out;
   const auto parsed = FrameTemplate::parse(text, wrong);
   if (!parsed) return "bad: " + wrong;
-  parsed->render(out, {.payload = "PAY", .connection = 7, .number = 42});
+  parsed->render(out, {.payload = "PAY", .connection = 7, .number = 42, .channel = 9});
   return out;
 }
 
@@ -31,6 +31,8 @@ TEST(FrameTemplate, FillsInWhatItKnowsAndLeavesTheRest) {
       {R"(PUB c {{payload_bytes}}\r\n{{payload}}\r\n)", "PUB c 3\r\nPAY\r\n"},
       {R"(\x30\x0a\x00\0\\\t{{connection}}{{connection}})", "0\n\0\0\\\t77"s},
       {"{{payload_bytes+197}}", "200"},
+      {"{{number}}:{{channel}}", "42:9"},
+      {"{{channel+1}}", "bad: {{channel+1}}"},
       {"{{payload_varint}}", "\3"},
       {"{{payload_varint+124}}|{{payload_varint+125}}", "\x7f|\x80\x01"},
       {"{{payload_varint+297}}|{{payload_varint+16381}}", "\xac\x02|\x80\x80\x01"},

@@ -101,7 +101,6 @@ class Budget(unittest.TestCase):
 
     def test_refuses_what_cannot_be_measured_and_says_what_can(self):
         for flags, words in ((["echo-21"], "no such row: echo-21; rows are echo-20"),
-                             (["fanout-1k"], "no broadcast endpoint yet; name a server with --b"),
                              (["--clients", "fanout-1k", "--b", "x"], "the bare client only echoes"),
                              (["--self-check", "idle"], "not with --clients or --self-check")):
             self.assertIn(words, " ".join(self.refusal(*flags).split()))

@@ -46,6 +46,8 @@ TEST_P(Misbehaviour, IsNamed) {
   EXPECT_GT(run.errors(row.error), 0u);
 }
 
+constexpr char kToChannel[] = "{{channel}}<{{payload}}>";
+
 const Fault kFaults[] = {
     {"none", nullptr},
     {"none", nullptr, {"--in-flight", "8", "--text"}},
@@ -139,6 +141,29 @@ const Fault kFaults[] = {
     {"double", "duplicated", {}, "fanout"},
     {"reorder", "reordered", {"--rate", "500", "--in-flight", "8"}, "fanout"},
     {"none", "not_subscribed", {"--ready-when", "welcome"}, "fanout"},
+    {"none", "wrong_channel", {"--channels", "2", "--publish-frame", kToChannel}, "fanout"},
+    {"none",
+     nullptr,
+     {"--channels", "7", "--subscriptions", "7", "--publish-frame", kToChannel, "--publishers", "2",
+      "--in-flight", "9", "--procs", "3"},
+     "fanout"},
+    {"drop",
+     "lost",
+     {"--channels", "7", "--subscriptions", "7", "--publish-frame", kToChannel},
+     "fanout"},
+    {"double",
+     "duplicated",
+     {"--channels", "7", "--subscriptions", "7", "--publish-frame", kToChannel},
+     "fanout"},
+    {"none",
+     nullptr,
+     {"--publish-frame", "{{payload}}@{{number}}", "--offset-mark", "@", "--in-flight", "4"},
+     "fanout"},
+    {"drop",
+     "wrong_offset",
+     {"--publish-frame", "{{payload}}@{{number}}", "--offset-mark", "@"},
+     "fanout"},
+    {"none", "not_subscribed", {"--protocol", "centrifuge"}, "fanout"},
     {"none", nullptr, {"--churn", "50", "--rate", "200", "--talkers", "0.5"}, "mix"},
     {"none",
      nullptr,

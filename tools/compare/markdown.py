@@ -4,7 +4,7 @@ from compare.text import interval, listing, nanoseconds, significant, times
 from measure.stats import coverage
 
 INVALID = "✗"
-NO_BROADCAST = "comes with channels"
+ABSENT = "not measured"
 JUDGED = (("cpu", "CPU per {unit}"), ("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"),
           ("peak", "peak"), ("memory", "memory"))
 
@@ -59,7 +59,7 @@ def traffic_table(result, titles):
             percentiles(result, name, ""), *([percentiles(result, name, "own_")] if own else []),
             shown(cell(result, name, "peak"), significant)])
     if SPATE not in result["servers"]:
-        lines.append([titles[SPATE], NO_BROADCAST, *["–"] * (len(head) - 2)])
+        lines.append([titles[SPATE], ABSENT, *["–"] * (len(head) - 2)])
     return table(head, lines)
 
 
@@ -79,7 +79,7 @@ def idle_table(result, titles):
 def verdicts(result, titles):
     """Sentences. Ahead means that the whole interval of the ratio is on the right side of 1."""
     if SPATE not in result["servers"]:
-        return [f"Spate is not in this row: {NO_BROADCAST}."]
+        return [f"Spate is not in this row: {ABSENT}."]
     if failure_of(result, SPATE):
         return ["**Spate failed in this row.**"]
     sentences = {}  # what is said -> the metrics of which it is

@@ -17,16 +17,17 @@ class Board {
 
   static constexpr std::size_t slot_of(std::uint64_t key) { return key * 0x9e3779b97f4a7c15 >> 48; }
 
-  // Every subscriber of one process has the publication `key` (48 bits). True for the last process.
+  // Every subscriber of one process has the publication `key` (48 bits). True for the last of
+  // `procs` processes.
   // A slot remembers one publication, until another takes it; 65,536 under way at once are more
   // than any server keeps up with.
-  bool process_has(std::uint64_t key) {
+  bool process_has(std::uint64_t key, std::uint32_t procs) {
     std::atomic<std::uint64_t>& slot = slots_[slot_of(key)];
     std::uint64_t seen = slot.load(std::memory_order_relaxed), next;
     do {
       next = seen >> 16 == key ? seen + 1 : key << 16 | 1;
     } while (!slot.compare_exchange_weak(seen, next, std::memory_order_relaxed));
-    return (next & 0xffff) == subscriber_procs;
+    return (next & 0xffff) == procs;
   }
 
   std::array<std::atomic<std::uint64_t>, kMostPublishers> published;
@@ -34,7 +35,6 @@ class Board {
   std::array<std::atomic<std::uint64_t>, kSlots> raw_due_ns;          // of raw ones, by number
   // Set before the load processes start.
   std::array<int, kMostProcs> wake_fds;
-  std::uint32_t subscriber_procs;
 
  private:
   std::array<std::atomic<std::uint64_t>, kSlots> slots_;  // key, and in the low 16 bits how many

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/spate-bench/board.h"
+#include "tools/spate-bench/channels.h"
 #include "tools/spate-bench/publication.h"
 #include "tools/spate-bench/worker.h"
 
@@ -16,8 +17,9 @@ class DeliveryJudge {
  public:
   explicit DeliveryJudge(Worker& worker);
 
-  // Subscribers of this process that are open and subscribed.
-  void set_subscribers(std::uint64_t count) { subscribers_ = count; }
+  // A subscriber of this process is open and subscribed; or is so no more.
+  void joined(std::uint32_t subscriber) { count_subscriptions(subscriber, 1); }
+  void left(std::uint32_t subscriber) { count_subscriptions(subscriber, -1); }
 
   // A whole message. False when no publication is in it.
   bool hear(std::uint32_t subscriber, ConstBytes message, std::uint64_t now);
@@ -28,39 +30,48 @@ class DeliveryJudge {
   [[nodiscard]] const std::vector<std::uint32_t>& completed() const { return completed_; }
   void clear_completed() { completed_.clear(); }
 
-  // What all subscribers have received, each publication counted once.
-  [[nodiscard]] std::uint64_t deliveries() const { return deliveries_; }
+  // Whether all subscribers of this process have all that has been published.
+  [[nodiscard]] bool all_delivered() const;
   // What this one has not.
   [[nodiscard]] std::uint64_t lost(std::uint32_t subscriber) const;
 
  private:
-  // How far a subscriber has followed a publisher.
+  // How far a subscriber has followed a publisher in a channel.
   struct Followed {
     static constexpr std::uint32_t kNothing = ~std::uint32_t{0};
-    std::uint32_t expected = kNothing;  // the next number, modulo Publication::kNumbers
+    std::uint32_t expected = kNothing;  // the next round of the channels, modulo their rounds
     std::uint32_t missing = 0;          // overtaken, and not come since
   };
-  // How many subscribers of this process have a publication.
+  // How many of a channel's subscribers of this process have a publication.
   struct Spread {
     std::uint64_t key = 0;
     std::uint64_t count = 0;
   };
 
-  [[nodiscard]] const Followed& followed(std::uint32_t subscriber, std::uint32_t publisher) const {
-    return followed_[subscriber * std::size_t{options_.publishers} + publisher];
+  [[nodiscard]] std::size_t index_of(std::uint32_t subscriber, std::uint32_t subscription) const {
+    return subscriber * std::size_t{options_.subscriptions} + subscription;
   }
+  // Of its number over all processes.
+  [[nodiscard]] std::uint64_t number_of(std::uint32_t subscriber) const {
+    return std::uint64_t{subscriber} + first_id_ - options_.publishers;
+  }
+  void count_subscriptions(std::uint32_t subscriber, int by);
   [[nodiscard]] std::size_t find(std::string_view text, std::size_t from);
-  bool follow(std::uint32_t subscriber, const Publication& publication);
-  void deliver(std::uint64_t key, std::uint64_t due_ns, std::size_t bytes, std::uint64_t now);
+  bool follow(std::size_t subscription, const Publication& publication);
+  void check_offset(std::size_t subscription, std::string_view behind);
+  void deliver(const Publication& publication, std::size_t bytes, std::uint64_t now);
 
   Worker& worker_;
   const Options& options_;
   Stats& stats_;
   Board& board_;
-  std::vector<Followed> followed_;  // subscriber × publisher; subscribers by Connection::index
-  std::vector<Spread> spread_;      // by Board::slot_of
+  const Channels channels_;
+  const std::uint32_t first_id_;
+  std::vector<Followed> followed_;      // subscription × publisher
+  std::vector<std::uint64_t> offsets_;  // of a subscription's last publication; 0: none yet
+  std::vector<Spread> spread_;          // by Board::slot_of
   std::vector<std::uint32_t> completed_;
-  std::uint64_t subscribers_ = 0;
+  std::vector<std::uint32_t> subscribers_;  // open and subscribed, by channel
   std::uint64_t deliveries_ = 0;
   std::size_t marker_at_ = 0;  // where the last message had it: the next has it there too
 };

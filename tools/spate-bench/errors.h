@@ -34,6 +34,8 @@ enum class Error : std::uint8_t {
   missing_pong,
   close_timed_out,
   not_subscribed,
+  wrong_channel,
+  wrong_offset,
   count_,
 };
 
@@ -71,6 +73,8 @@ inline constexpr std::array<ErrorKind, kErrorKinds> kErrors = {{
     {"missing_pong", "pings without a pong"},
     {"close_timed_out", "closes that the server did not complete in time"},
     {"not_subscribed", "subscriptions that the server did not confirm in time"},
+    {"wrong_channel", "messages of a channel that the connection is not subscribed to"},
+    {"wrong_offset", "publications whose offset does not follow the one before"},
 }};
 
 }  // namespace spate::bench

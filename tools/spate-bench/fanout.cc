@@ -8,6 +8,7 @@
 
 #include "tools/spate-bench/arrivals.h"
 #include "tools/spate-bench/board.h"
+#include "tools/spate-bench/channels.h"
 #include "tools/spate-bench/delivery_judge.h"
 #include "tools/spate-bench/frame_template.h"
 #include "tools/spate-bench/frames.h"
@@ -29,6 +30,7 @@ struct Member {
   std::unique_ptr<std::string> unsent;   // frames the socket has not taken
   std::uint64_t raw_bytes = 0;
   std::uint64_t raw_number = 0;
+  std::uint32_t confirmed = 0;  // subscriptions
   bool ready = false;
 };
 
@@ -76,6 +78,7 @@ class FanoutPlayer final : public Player {
   const Options& options_;
   Board& board_;
   DeliveryJudge judge_;
+  const Channels channels_;
   const std::uint64_t raw_delivery_bytes_;
   std::vector<Member> members_;             // by Connection::index
   std::vector<std::uint32_t> proc_of_;      // of publishers
@@ -84,7 +87,7 @@ class FanoutPlayer final : public Player {
   std::vector<std::uint64_t> last_due_ns_;  // of a publisher's newest publication
   std::optional<Arrivals> arrivals_;
   std::uint32_t next_ = 0;
-  std::uint64_t subscribers_ = 0;  // ready and open
+  std::uint32_t to_confirm_ = 1;  // of a subscriber's subscriptions
   std::string wire_, body_, payload_;
   bool started_ = false;
   bool stopped_ = false;
@@ -95,6 +98,7 @@ FanoutPlayer::FanoutPlayer(Worker& worker)
       options_(worker.options()),
       board_(worker.board()),
       judge_(worker),
+      channels_(options_),
       raw_delivery_bytes_(options_.delivery_bytes > 0
                               ? options_.delivery_bytes
                               : server_header_bytes(options_.sizes.largest()) +
@@ -102,6 +106,8 @@ FanoutPlayer::FanoutPlayer(Worker& worker)
       members_(worker.connections().size()),
       given_up_(options_.publishers),
       last_due_ns_(options_.publishers) {
+  if (std::ranges::any_of(options_.subscribe_frames, &FrameTemplate::has_channel))
+    to_confirm_ = options_.subscriptions;
   for (std::uint32_t proc = 0; proc < options_.procs; ++proc)
     for (std::uint32_t id = options_.first_id(proc); id < options_.first_id(proc + 1); ++id)
       if (id < options_.publishers) proc_of_.push_back(proc);
@@ -129,22 +135,29 @@ void FanoutPlayer::become_ready(const Connection& connection) {
   if (member.ready) return;
   member.ready = true;
   worker_.stats().ready.add();
-  if (!publishes(connection)) judge_.set_subscribers(++subscribers_);
+  if (!publishes(connection)) judge_.joined(connection.index);
 }
 
 void FanoutPlayer::closed(Connection& connection, std::uint64_t) {
   if (publishes(connection) || !members_[connection.index].ready) return;
-  judge_.set_subscribers(--subscribers_);
+  judge_.left(connection.index);
 }
 
 void FanoutPlayer::greet(Connection& connection, const std::vector<FrameTemplate>& frames,
                          std::uint64_t now) {
   wire_.clear();
-  for (std::uint64_t number = 0; number < frames.size(); ++number) {
-    body_.clear();
-    frames[number].render(
-        body_, {.payload = {}, .connection = worker_.id_of(connection), .number = number});
-    wire_ += client_frame(options_.opcode, body_, kMaskingKey);
+  const std::uint32_t id = worker_.id_of(connection);
+  std::uint64_t number = 0;
+  for (const FrameTemplate& frame : frames) {
+    const std::uint32_t times = frame.has_channel() ? options_.subscriptions : 1;
+    for (std::uint32_t i = 0; i < times; ++i) {
+      body_.clear();
+      frame.render(body_, {.payload = {},
+                           .connection = id,
+                           .number = number++,
+                           .channel = channels_.of(id - options_.publishers, i)});
+      wire_ += client_frame(options_.opcode, body_, kMaskingKey);
+    }
   }
   if (!wire_.empty()) put(connection, wire_, now);
 }
@@ -212,15 +225,19 @@ void FanoutPlayer::publish(Connection& publisher, std::uint64_t count, std::uint
   const std::uint32_t id = worker_.id_of(publisher);
   wire_.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t number = board_.published[id];
+    const std::uint64_t published = board_.published[id];
+    const std::uint64_t number = published % channels_.numbers();
     const std::size_t bytes = options_.sizes.distinct()[options_.sizes.index_of(id, number)];
     payload_.clear();
     Publication{id, number, due}.write(payload_, bytes);
     body_.clear();
-    options_.publish_frame.render(body_, {.payload = payload_, .connection = id, .number = number});
+    options_.publish_frame.render(body_, {.payload = payload_,
+                                          .connection = id,
+                                          .number = published,
+                                          .channel = channels_.channel_of(number)});
     wire_ += client_frame(options_.opcode, body_, kMaskingKey);
-    board_.raw_due_ns[number % Board::kSlots].store(due, std::memory_order_relaxed);
-    board_.published[id].store(number + 1, std::memory_order_relaxed);
+    board_.raw_due_ns[published % Board::kSlots].store(due, std::memory_order_relaxed);
+    board_.published[id].store(published + 1, std::memory_order_relaxed);
     stats.sent_bytes.add(bytes);
   }
   stats.sent.add(count);
@@ -295,9 +312,14 @@ void FanoutPlayer::settle_completed(std::uint64_t now) {
 // Replies, confirmations, pings of the server's own protocol.
 void FanoutPlayer::other_message(Connection& connection, std::string_view message,
                                  std::uint64_t now) {
-  if (!options_.ready_when.empty() && !members_[connection.index].ready &&
-      message.find(options_.ready_when) != message.npos)
-    become_ready(connection);
+  Member& member = members_[connection.index];
+  if (!options_.ready_when.empty() && !member.ready) {
+    const std::string& text = options_.ready_when;
+    for (std::size_t at = message.find(text); at != message.npos;
+         at = message.find(text, at + text.size()))
+      ++member.confirmed;
+    if (member.confirmed >= to_confirm_) become_ready(connection);
+  }
   if (!options_.app_ping.empty() && message == options_.app_ping)
     put(connection, client_frame(options_.opcode, options_.app_pong, kMaskingKey), now);
 }
@@ -315,7 +337,7 @@ bool FanoutPlayer::drained() const {
   const auto& connections = worker_.connections();
   for (std::uint32_t i = 0; i < publishers_here_; ++i)
     if (connections[i].open() && members_[i].unsent) return false;
-  return judge_.deliveries() >= published() * subscribers_;
+  return judge_.all_delivered();
 }
 
 void FanoutPlayer::finish(std::uint64_t) {

@@ -46,12 +46,13 @@ std::optional<std::string> unescape(std::string_view text, std::string& wrong) {
 
 std::optional<std::pair<FrameTemplate::Piece, std::size_t>> FrameTemplate::placeholder(
     std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, Kind>, 5> kPlaceholders = {
+  constexpr std::array<std::pair<std::string_view, Kind>, 6> kPlaceholders = {
       {{"{{payload", Kind::payload},
        {"{{payload_bytes", Kind::payload_bytes},
        {"{{payload_varint", Kind::payload_varint},
        {"{{connection", Kind::connection},
-       {"{{number", Kind::number}}};
+       {"{{number", Kind::number},
+       {"{{channel", Kind::channel}}};
   const std::size_t name_end = text.find_first_of("+}");
   const auto* const found = std::ranges::find_if(
       kPlaceholders, [&](const auto& known) { return text.substr(0, name_end) == known.first; });
@@ -118,6 +119,9 @@ void FrameTemplate::render(std::string& to, const Values& values) const {
       case Kind::number:
         to += std::to_string(values.number);
         break;
+      case Kind::channel:
+        to += std::to_string(values.channel);
+        break;
     }
   }
 }
@@ -148,15 +152,15 @@ std::optional<Envelope> FrameTemplate::envelope(std::size_t payload_bytes) const
         break;
       case Kind::connection:
       case Kind::number:
+      case Kind::channel:
         return std::nullopt;
     }
   }
   return behind ? std::optional(around) : std::nullopt;
 }
 
-bool FrameTemplate::has_payload() const {
-  return std::ranges::any_of(pieces_,
-                             [](const Piece& piece) { return piece.kind == Kind::payload; });
+bool FrameTemplate::has(Kind kind) const {
+  return std::ranges::any_of(pieces_, [&](const Piece& piece) { return piece.kind == kind; });
 }
 
 }  // namespace spate::bench

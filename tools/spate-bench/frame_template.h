@@ -6,6 +6,7 @@
 //   {{payload}} {{payload_bytes}}   what is published, and its length in decimal
 //   {{payload_varint}}              its length, seven bits to a byte (MQTT, Protobuf)
 //   {{connection}} {{number}}       the connection's number; how many the connection has sent
+//   {{channel}}                     the number of the channel that it is about
 //   \r \n \t \0 \\ \xHH             bytes
 //
 // A length may count what else belongs to it: {{payload_bytes+2}}, {{payload_varint+3}}.
@@ -34,10 +35,13 @@ class FrameTemplate {
     std::string_view payload = {};
     std::uint64_t connection = 0;
     std::uint64_t number = 0;
+    std::uint64_t channel = 0;
   };
   void render(std::string& to, const Values& values) const;
 
-  [[nodiscard]] bool has_payload() const;
+  [[nodiscard]] bool empty() const { return pieces_.empty(); }
+  [[nodiscard]] bool has_payload() const { return has(Kind::payload); }
+  [[nodiscard]] bool has_channel() const { return has(Kind::channel); }
 
   // What stands around a payload of so many bytes, where the payload stands once and its length is
   // all that the rest depends on; nothing elsewhere.
@@ -50,7 +54,8 @@ class FrameTemplate {
     payload_bytes,
     payload_varint,
     connection,
-    number
+    number,
+    channel
   };
   struct Piece {
     Kind kind;
@@ -60,6 +65,7 @@ class FrameTemplate {
   // What `text` begins with, and how long it is there; nothing when it is no placeholder.
   static std::optional<std::pair<Piece, std::size_t>> placeholder(std::string_view text);
 
+  [[nodiscard]] bool has(Kind kind) const;
   static void put_length(std::string& to, const Piece& piece, std::size_t payload_bytes);
 
   std::vector<Piece> pieces_;

@@ -36,10 +36,7 @@ Loads::Loads(const Options& options) : options_(options) {
     SPATE_CHECK(load.wake_fd >= 0);
     load.shared->board = board_;
     loads_.push_back(load);
-    if (!board_) continue;
-    board_->wake_fds[i] = load.wake_fd;
-    if (options.first_id(i + 1) > std::max(options.publishers, options.first_id(i)))
-      ++board_->subscriber_procs;
+    if (board_) board_->wake_fds[i] = load.wake_fd;
   }
   for (std::uint32_t i = 0; i < options.procs; ++i) {
     loads_[i].pid = fork();

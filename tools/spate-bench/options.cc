@@ -161,6 +161,25 @@ void add_storm(CLI::App& app, Options& options) {
   app.add_flag("--abrupt", options.abrupt, "close with a reset, not with a close handshake");
 }
 
+void add_channels(CLI::App& app, Options& options) {
+  app.add_option_function<std::string>(
+         "--protocol",
+         [&](const std::string& name) {
+           if (name == "centrifuge") options.protocol = Speaks::centrifuge;
+         },
+         "a protocol whose frames are known: centrifuge (JSON); given frames replace its own")
+      ->check(CLI::IsMember({"centrifuge"}));
+  app.add_option("--channels", options.channels,
+                 "channels that publications go round, {{channel}} in frames")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->capture_default_str();
+  app.add_option("--subscriptions", options.subscriptions,
+                 "channels of each subscriber, who sends the frames that name a channel once for "
+                 "each; the next subscriber goes on with the next channels")
+      ->check(CLI::Range(1u, 65'536u))
+      ->capture_default_str();
+}
+
 void add_fanout(CLI::App& app, Options& options) {
   app.add_option("--subscribers", options.subscribers, "connections that receive")
       ->check(CLI::Range(1u, 5'000'000u))
@@ -179,9 +198,14 @@ void add_fanout(CLI::App& app, Options& options) {
   add_template(
       app, "--publish-frame",
       "a publication; knows {{payload}} {{payload_bytes}} {{payload_varint}} (both also with "
-      "+N) {{connection}} {{number}} and \\r \\n \\t \\0 \\\\ \\xHH (default: {{payload}})",
+      "+N) {{connection}} {{number}} {{channel}} and \\r \\n \\t \\0 \\\\ \\xHH (default: "
+      "{{payload}}; with --protocol its own)",
       [&](FrameTemplate frame) { options.publish_frame = std::move(frame); });
   add_readiness(app, options, "a subscriber is subscribed when a message contains this text");
+  add_text(app, "--offset-mark",
+           "what stands before the offset that a delivery may have behind its payload",
+           options.offset_mark);
+  add_channels(app, options);
   app.add_option("--delivery-bytes", options.delivery_bytes,
                  "with --raw: bytes of a delivered frame (default: one of the payload alone)");
 }
@@ -204,7 +228,7 @@ int parse_options(int argc, char** argv, Options& options) {
     add_common(*sub, options);
   };
   std::string wrong;
-  options.publish_frame = options.message_frame = *FrameTemplate::parse("{{payload}}", wrong);
+  options.message_frame = *FrameTemplate::parse("{{payload}}", wrong);
   scenario(Scenario::echo, "echo", "messages that the server sends back", add_echo);
   scenario(Scenario::fanout, "fanout", "publications that all subscribers receive", add_fanout);
   scenario(Scenario::idle, "idle", "connections that are only held", add_idle);

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 
 namespace spate::bench {
 
+enum class Speaks : std::uint8_t { templates, centrifuge };
 enum class Scenario : std::uint8_t { echo, fanout, idle, storm, mix };
 
 struct Options {
@@ -72,6 +74,10 @@ struct Options {
   std::vector<FrameTemplate> publisher_frames;
   FrameTemplate publish_frame;
   std::uint64_t delivery_bytes = 0;  // with raw; 0: a frame of the payload
+  Speaks protocol = Speaks::templates;
+  std::uint32_t channels = 1;
+  std::uint32_t subscriptions = 1;  // of a subscriber
+  std::string offset_mark;          // stands before a publication's offset; empty: none has one
 
   // Output.
   std::string json;
@@ -103,6 +109,10 @@ struct Options {
   // Load process `proc` holds the connections from here to first_id(proc + 1).
   [[nodiscard]] std::uint32_t first_id(std::uint32_t proc) const {
     return static_cast<std::uint32_t>(std::uint64_t{proc} * connections / procs);
+  }
+  // Of a fan-out, whose subscribers are the connections behind the publishers.
+  [[nodiscard]] std::uint32_t first_subscriber(std::uint32_t proc) const {
+    return std::max(first_id(proc), publishers) - publishers;
   }
 };
 

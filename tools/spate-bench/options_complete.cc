@@ -5,6 +5,7 @@
 
 #include "tools/spate-bench/board.h"
 #include "tools/spate-bench/options.h"
+#include "tools/spate-bench/preset.h"
 #include "tools/spate-bench/publication.h"
 #include "tools/spate-bench/tls.h"
 
@@ -68,7 +69,15 @@ std::string complete_fanout(Options& options) {
     if (bytes < Publication::kHeaderBytes && !options.raw)
       return "--size " + options.size + ": a publication has at least " +
              std::to_string(Publication::kHeaderBytes) + " bytes here";
+  speak(options);
   if (options.raw && options.publishers > 1) return "--raw: needs one publisher";
+  if (options.raw && (options.channels > 1 || options.protocol != Speaks::templates))
+    return "--raw: looks at nothing, so it takes no --channels and no --protocol";
+  if (options.subscriptions > options.channels)
+    return "--subscriptions " + std::to_string(options.subscriptions) + ": there are only " +
+           std::to_string(options.channels) + " channels (--channels)";
+  if (options.channels > 1 && !options.publish_frame.has_channel())
+    return "--publish-frame: without {{channel}} everything goes to one";
   if (!options.publish_frame.has_payload())
     return "--publish-frame: without {{payload}} nothing is published";
   return {};
