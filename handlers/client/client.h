@@ -27,9 +27,8 @@ struct User;
 // What few clients have, or only for a while.
 struct ClientExtra {
   std::string conn_info;
-  std::string meta;
   std::vector<std::string> token_channels;  // sorted; subscribed to because the token says so
-  std::string trusted_user;                 // whom a proxy has named
+  std::string trusted_user;                 // while connecting: whom a proxy has named
 };
 
 class Client final : public hub::Subscriber {
@@ -100,6 +99,7 @@ class Client final : public hub::Subscriber {
     std::string_view info{};
     std::string_view data{};
     std::int64_t expire_at = 0;
+    std::uint64_t ahead_bytes = 0;  // recovered for others, in the same reply
   };
   // Who may be told what about a connect.
   struct Identity {
@@ -109,6 +109,7 @@ class Client final : public hub::Subscriber {
   };
 
   // client.cc
+  struct InHand;
   void send_answers();
   void handle(const Command& command);
   void dispatch(const Command& command);
@@ -130,6 +131,7 @@ class Client final : public hub::Subscriber {
                                       Error& error, bool& bad) const;
   void subscribe_on_connect(const Command& command, const std::vector<Wanted>& wanted);
   void refresh(const Command& command);
+  void set_info(std::string_view info);
   void set_expiry(std::int64_t expire_at);
   Expiry expiry_of(std::int64_t expire_at) const;
   core::Tick tick_of(std::int64_t expire_at) const;
@@ -145,9 +147,11 @@ class Client final : public hub::Subscriber {
   // by returning false: then the subscription is as if it had never been.
   using Told = std::function<bool(const SubscribeResult&)>;
   Error join(const SubscribeRequest& request, const Terms& terms, const Told& told);
+  std::uint64_t recovery_room(const Terms& terms) const;
   hub::Subscription& enter(std::string_view channel, const Terms& terms, StreamPosition position);
   void leave(hub::Subscription& subscription);
   void announce(hub::Subscription& subscription);
+  void add_presence(const hub::Subscription& subscription);
   void unsubscribe(const Command& command);
   void end_subscription(hub::Subscription& subscription, const Unsubscribed& why,
                         const Disconnect& server_side);
@@ -174,7 +178,7 @@ class Client final : public hub::Subscriber {
               std::string_view rule);
 
   // client_timers.cc
-  void arm_next(core::Tick now);
+  void arm_next();
   core::Tick next_deadline() const;
   void start_pings(core::Tick now);
   void ping(core::Tick now);

@@ -5,6 +5,7 @@
 #include "core/sys.h"
 #include "handlers/client/client.h"
 #include "handlers/client/clients.h"
+#include "handlers/client/recovery.h"
 
 namespace spate::handlers::client {
 
@@ -12,7 +13,10 @@ using hub::Refused;
 
 namespace {
 
-constexpr std::int64_t kMaxTtlSeconds = 365 * 86'400;
+// Ticks are compared by their difference, which is worth 198 days: who may stay longer is asked for
+// a new token by then.
+constexpr std::int64_t kMaxTtlSeconds = 180 * 86'400;
+static_assert(std::uint64_t{kMaxTtlSeconds} * 1'000'000'000 / core::kTickNs < 1u << 31);
 
 // What a connect result tells of a subscription, when the log's views may be gone.
 struct ToldSubscription {
@@ -27,7 +31,6 @@ struct ToldSubscription {
   void copy(const SubscribeResult& from) {
     result = from;
     data = from.data;
-    text.reserve(from.publications.size() * 5 + 64);
     const auto keep = [&](std::string_view view) {
       return std::string_view(text.emplace_back(view));
     };
@@ -52,6 +55,14 @@ struct ToldSubscription {
     result.data = data;
   }
 };
+
+std::vector<std::string> names_of(
+    const std::vector<std::pair<std::string, SubscribeOptions>>& subs) {
+  std::vector<std::string> names;
+  for (const auto& [channel, options] : subs) names.push_back(channel);
+  std::ranges::sort(names);
+  return names;
+}
 
 }  // namespace
 
@@ -134,39 +145,52 @@ Client::Identity Client::authenticate(const ConnectRequest& request) const {
 bool Client::become(const ConnectionClaims& claims) {
   if (!clients_.enlist(*this, claims.user)) return false;
   state_ = State::connected;
-  if (extra_ != nullptr || !claims.info.empty() || !claims.meta.empty() || !claims.subs.empty()) {
-    if (extra_ == nullptr) extra_ = std::make_unique<ClientExtra>();
+  extra_.reset();
+  if (!claims.info.empty() || !claims.subs.empty()) {
+    extra_ = std::make_unique<ClientExtra>();
     extra_->conn_info = claims.info;
-    extra_->meta = claims.meta;
-    for (const auto& [channel, options] : claims.subs) extra_->token_channels.push_back(channel);
-    std::ranges::sort(extra_->token_channels);
+    extra_->token_channels = names_of(claims.subs);
   }
   client_refreshes_ = claims.expire_at != 0;
   set_expiry(claims.expire_at);
   return true;
 }
 
+// What the token says, the personal channel, and what the client asks for and may have. One more
+// than the limit is enough to refuse them all: a frame has room for thousands.
 std::vector<Client::Wanted> Client::wanted_channels(const ConnectionClaims& claims,
                                                     const ConnectRequest& request, Error& error,
                                                     bool& bad) const {
   const hub::ChannelRules& rules = clients_.parts_.rules;
+  const ClientOptions& limits = clients_.parts_.options;
   std::vector<Wanted> wanted;
-  const auto add = [&](std::string channel, const SubscribeOptions& options) {
-    const bool there =
-        std::ranges::any_of(wanted, [&](const Wanted& each) { return each.channel == channel; });
-    if (!there) wanted.push_back({std::move(channel), options, nullptr});
+  const auto add = [&](std::string_view channel, const SubscribeOptions& options) {
+    const auto there = std::ranges::find(wanted, channel, &Wanted::channel);
+    if (there != wanted.end()) return there;
+    return wanted.insert(there, {std::string(channel), options, nullptr});
   };
-  for (const auto& [channel, options] : claims.subs) {
+  const auto add_or_refuse = [&](std::string_view channel, const SubscribeOptions& options) {
     if (rules.options_of(channel) == nullptr) {
       clients_.count(Refused::unknown_channel);
+      core::log::limited(core::log::Level::info, "connect channel",
+                         "refused a connect with 102: a channel of the token, or the user's own, "
+                         "is of no namespace that is configured (channels, "
+                         "--user-channels-namespace)",
+                         {{"channel", channel}, {"user", claims.user}});
       error = kErrorUnknownChannel;
-      return {};
+    } else {
+      add(channel, options);
     }
-    add(channel, options);
+    return !error;
+  };
+  for (const auto& [channel, options] : claims.subs) {
+    if (!add_or_refuse(channel, options)) return {};
+    if (wanted.size() > limits.channel_limit) return wanted;
   }
-  if (clients_.parts_.options.user_channels && !claims.user.empty()) {
-    const std::string& space = clients_.parts_.options.user_channel_namespace;
-    add((space.empty() ? std::string() : space + ":") + "#" + claims.user, {});
+  if (limits.user_channels && !claims.user.empty()) {
+    const std::string& space = limits.user_channel_namespace;
+    if (!add_or_refuse((space.empty() ? std::string() : space + ":") + "#" + claims.user, {}))
+      return {};
   }
   for (const SubscribeRequest& said : request.subs) {
     const hub::ChannelOptions* const options = rules.options_of(said.channel);
@@ -174,20 +198,25 @@ std::vector<Client::Wanted> Client::wanted_channels(const ConnectionClaims& clai
       bad = true;
       return {};
     }
-    const hub::ChannelName name = rules.name_of(said.channel);
-    if (hub::may_subscribe(rules, *options, name, claims.user).allowed &&
-        hub::ChannelRules::well_formed(*options, name))
-      add(std::string(said.channel), {});
+    auto there = std::ranges::find(wanted, said.channel, &Wanted::channel);
+    if (there == wanted.end()) {
+      const hub::ChannelName name = rules.name_of(said.channel);
+      if (said.channel.empty() || said.channel.size() > limits.channel_max_length ||
+          !hub::ChannelRules::well_formed(*options, name) ||
+          !hub::may_subscribe(rules, *options, name, claims.user).allowed)
+        continue;
+      there = add(said.channel, {});
+    }
+    there->request = &said;
+    if (wanted.size() > limits.channel_limit) return wanted;
   }
-  for (Wanted& each : wanted)
-    for (const SubscribeRequest& said : request.subs)
-      if (said.channel == each.channel) each.request = &said;
   return wanted;
 }
 
 void Client::subscribe_on_connect(const Command& command, const std::vector<Wanted>& wanted) {
   std::vector<ToldSubscription> told(wanted.size());
   std::vector<ConnectedSubscription> subs;
+  std::uint64_t told_bytes = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const Wanted& each = wanted[i];
     const hub::ChannelOptions& options = *clients_.parts_.rules.options_of(each.channel);
@@ -197,9 +226,11 @@ void Client::subscribe_on_connect(const Command& command, const std::vector<Want
     Terms terms = this->terms(options, request, each.options.override_, true);
     terms.info = each.options.info;
     terms.data = each.options.data;
+    terms.ahead_bytes = told_bytes;
     told[i].channel = each.channel;
     const Error error = join(request, terms, [&](const SubscribeResult& result) {
       told[i].copy(result);
+      told_bytes += bytes_of(result.publications);
       return true;
     });
     if (state_ == State::ended) return;
@@ -264,29 +295,33 @@ void Client::refresh(const Command& command) {
     return disconnect(kDisconnectInvalidToken);
   }
   const ConnectionClaims& claims = verified.claims;
-  if (extra_ == nullptr) extra_ = std::make_unique<ClientExtra>();
-  std::vector<std::string> channels;
-  for (const auto& [channel, options] : claims.subs) channels.push_back(channel);
-  std::ranges::sort(channels);
-  if (channels != extra_->token_channels) return disconnect(kDisconnectInsufficientState);
-  extra_->conn_info = claims.info;
-  extra_->meta = claims.meta;
+  const std::vector<std::string> channels = names_of(claims.subs);
+  if (extra_ != nullptr ? channels != extra_->token_channels : !channels.empty())
+    return disconnect(kDisconnectInsufficientState);
+  set_info(claims.info);
   set_expiry(claims.expire_at);
   writer().refreshed(out(), command.id, Method::refresh, expiry_of(claims.expire_at));
-  arm_next(clients_.now());
+  arm_next();
+}
+
+// Others are told by presence what a client's info is now.
+void Client::set_info(std::string_view info) {
+  if (info == (extra_ != nullptr ? std::string_view(extra_->conn_info) : std::string_view()))
+    return;
+  if (extra_ == nullptr) extra_ = std::make_unique<ClientExtra>();
+  extra_->conn_info = info;
+  for (const hub::Subscription* each = subscriptions_; each != nullptr; each = each->next)
+    add_presence(*each);
 }
 
 void Client::refresh_by_server(std::int64_t expire_at, std::string_view info) {
   if (state_ != State::connected) return;
-  if (!info.empty()) {
-    if (extra_ == nullptr) extra_ = std::make_unique<ClientExtra>();
-    extra_->conn_info = info;
-  }
+  if (!info.empty()) set_info(info);
   set_expiry(expire_at);
   std::string text;
   writer().refresh(text, expiry_of(expire_at));
   push(text);
-  if (state_ == State::connected) arm_next(clients_.now());
+  if (state_ == State::connected) arm_next();
 }
 
 }  // namespace spate::handlers::client

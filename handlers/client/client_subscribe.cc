@@ -102,8 +102,7 @@ Client::Terms Client::terms(const ChannelOptions& options, const SubscribeReques
   const hub::ChannelRules& rules = clients_.parts_.rules;
   const hub::Asker asker{.user = user(), .subscribed = true};
   // Where publications are left out on purpose there is no position to keep.
-  const bool history =
-      options.history.on() && options.slow_policy != hub::SlowPolicy::conflate;
+  const bool history = options.history.on() && options.slow_policy != hub::SlowPolicy::conflate;
   const bool may_history = hub::may_read_history(rules, options, asker).allowed;
   Terms terms{.options = &options, .server_side = server_side};
   terms.presence = said.presence.value_or(options.presence);
@@ -158,7 +157,7 @@ Error Client::join(const SubscribeRequest& request, const Terms& terms, const To
     FittingPublications fitting(encoding(), user());
     if (recovers) {
       const RecoveryOutcome outcome =
-          recover(mode, asked, epoch_known, history, {.max_bytes = limits.recovery_max_bytes});
+          recover(mode, asked, epoch_known, history, {.max_bytes = recovery_room(terms)});
       auto& recoveries = clients_.parts_.metrics.of(options.index).recoveries;
       const bool rejects = (request.flag & kFlagRejectUnrecovered) != 0;
       if (!outcome.recovered && rejects) {
@@ -188,6 +187,14 @@ Error Client::join(const SubscribeRequest& request, const Terms& terms, const To
   return error;
 }
 
+// What waits for the client already counts: ten recoveries in a row must not make it slow either.
+std::uint64_t Client::recovery_room(const Terms& terms) const {
+  std::uint64_t ahead = terms.ahead_bytes + transport_.unsent_bytes(link_);
+  if (clients_.in_hand_ == this) ahead += clients_.ordered_.size() + clients_.urgent_.size();
+  const std::uint64_t most = clients_.parts_.options.recovery_max_bytes;
+  return most > ahead ? most - ahead : 0;
+}
+
 hub::Subscription& Client::enter(std::string_view channel, const Terms& terms,
                                  StreamPosition position) {
   hub::Subscription& subscription =
@@ -203,19 +210,25 @@ hub::Subscription& Client::enter(std::string_view channel, const Terms& terms,
   subscription.expires = tick_of(terms.expire_at);
   if (subscription.expires != 0) {
     any_expiring_ = true;
-    if (state_ == State::connected) arm_next(clients_.now());
+    if (state_ == State::connected) arm_next();
   }
   return subscription;
 }
 
 // Others learn of it when it has been told itself.
 void Client::announce(hub::Subscription& subscription) {
-  if (!subscription.in_presence && !subscription.emits_join_leave) return;
+  add_presence(subscription);
+  if (!subscription.emits_join_leave) return;
   Self self = this->self(&subscription);
   self.info.client = hub::view(self.text);
-  const std::string& channel = subscription.channel->name;
-  if (subscription.in_presence) clients_.parts_.broker.add_presence(channel, self.info);
-  if (subscription.emits_join_leave) clients_.parts_.broker.publish_join(channel, self.info);
+  clients_.parts_.broker.publish_join(subscription.channel->name, self.info);
+}
+
+void Client::add_presence(const hub::Subscription& subscription) {
+  if (!subscription.in_presence) return;
+  Self self = this->self(&subscription);
+  self.info.client = hub::view(self.text);
+  clients_.parts_.broker.add_presence(subscription.channel->name, self.info);
 }
 
 void Client::leave(hub::Subscription& subscription) {
@@ -291,7 +304,7 @@ void Client::sub_refresh(const Command& command) {
   if (!verified.claims.options.info.empty())
     subscription->chan_info = std::make_unique<std::string>(verified.claims.options.info);
   writer().refreshed(out(), command.id, Method::sub_refresh, expiry_of(verified.claims.expire_at));
-  arm_next(clients_.now());
+  arm_next();
 }
 
 Error Client::subscribe_by_server(const ServerSubscription& wish) {

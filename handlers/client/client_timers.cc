@@ -44,7 +44,7 @@ void Client::start_pings(Tick now) {
     const std::uint64_t half = options.ping_interval_ms / 2;
     due_ = not_none(now + core::ticks_of_ms(half + chance % (half + 1)));
   }
-  arm_next(now);
+  arm_next();
 }
 
 Tick Client::next_deadline() const {
@@ -61,7 +61,7 @@ Tick Client::next_deadline() const {
   return next;
 }
 
-void Client::arm_next(Tick) {
+void Client::arm_next() {
   if (const Tick next = next_deadline(); next != 0) transport_.arm(link_, next);
 }
 

@@ -13,8 +13,11 @@
 namespace spate::handlers::client {
 
 struct RecoveryLimits {
-  std::uint64_t max_bytes = 0;  // of payloads; more would make a slow client of a new one
+  std::uint64_t max_bytes = 0;  // more would make a slow client of a new one
 };
+
+// About what they take on the wire.
+std::uint64_t bytes_of(std::span<const hub::KeptPublication> publications);
 
 struct RecoveryOutcome {
   bool recovered = false;

@@ -15,6 +15,10 @@ namespace spate::handlers::client {
 
 class Client;
 
+// Answers and messages of this size leave at once: what the client does not take is known to the
+// next command then, and is bounded by what a client may have waiting.
+inline constexpr std::size_t kLargeAnswerBytes = 64 * 1024;
+
 class ClientTransport {
  public:
   using Link = void*;
@@ -34,6 +38,8 @@ class ClientTransport {
   virtual core::Tick last_heard(Link link) const = 0;
   // Something waits because the client does not read.
   virtual bool has_backlog(Link link) const = 0;
+  // All that has been sent and not been taken by the kernel.
+  virtual std::uint64_t unsent_bytes(Link link) const = 0;
   // Client::on_timer will be called no later than this.
   virtual void arm(Link link, core::Tick deadline) = 0;
   // Sends what is queued, then the end. Client::on_end follows, at once or later.

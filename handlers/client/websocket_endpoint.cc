@@ -94,8 +94,11 @@ void WebSocketTransport::turn(Link link, const std::function<void()>& work) {
 void WebSocketTransport::send(Link link, hub::Framing framing, std::string_view messages,
                               bool urgent) {
   Connection& connection = connection_of(link);
-  if (!urgent || !table_.has_backlog(connection))
-    return session_of(connection).send(connection, opcode_of(framing), as_bytes(messages));
+  if (!urgent || !table_.has_backlog(connection)) {
+    session_of(connection).send(connection, opcode_of(framing), as_bytes(messages));
+    if (messages.size() >= kLargeAnswerBytes) (void)table_.flush_now(connection);
+    return;
+  }
   frame_.clear();
   append_frame(frame_, opcode_of(framing), messages);
   table_.write_urgent(connection, as_bytes(frame_));
@@ -134,6 +137,10 @@ core::Tick WebSocketTransport::last_heard(Link link) const {
 
 bool WebSocketTransport::has_backlog(Link link) const {
   return table_.has_backlog(connection_of(link));
+}
+
+std::uint64_t WebSocketTransport::unsent_bytes(Link link) const {
+  return table_.unsent_bytes(connection_of(link));
 }
 
 void WebSocketTransport::arm(Link link, core::Tick deadline) {

@@ -23,8 +23,6 @@ class WebSocketEncoder final : public hub::PushEncoder {
              const ClientInfo& info) override;
 
  private:
-  void append(hub::Framing framing, std::string& out);
-
   std::string message_;  // keep their memory
   std::string line_;
 };
@@ -41,6 +39,7 @@ class WebSocketTransport final : public ClientTransport {
   void ping(Link link) override;
   core::Tick last_heard(Link link) const override;
   bool has_backlog(Link link) const override;
+  std::uint64_t unsent_bytes(Link link) const override;
   void arm(Link link, core::Tick deadline) override;
   void close(Link link, const Disconnect& why) override;
 

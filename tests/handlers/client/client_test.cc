@@ -1,7 +1,9 @@
 // What a client is told, command by command. Encodings and tokens have tests of their own.
 #include <gmock/gmock.h>
 
+#include "core/sys.h"
 #include "tests/handlers/client/hub_world.h"
+#include "tests/handlers/client/signing.h"
 
 namespace spate::test {
 namespace {
@@ -35,6 +37,16 @@ ClientOptions anonymous() {
   options.anonymous = true;
   options.version = "spate test";
   return options;
+}
+
+std::string token(const std::string& claims) {
+  return HmacSigner(HubWorld::kSecret, EVP_sha256()).token(R"({"alg":"HS256"})", claims);
+}
+std::string with_token(const std::string& claims) {
+  return R"({"token":")" + token(claims) + "\"}";
+}
+std::string in_seconds(std::int64_t seconds) {
+  return std::to_string(core::sys::wall_seconds() + seconds);
 }
 
 class ClientTest : public testing::Test {
@@ -345,6 +357,57 @@ TEST_F(ClientTest, HistorySurvivesTheWorker) {
   EXPECT_THAT(peer.take()[0], HasSubstr(R"([{"data":1,"offset":1},{"data":2,"offset":2}])"));
 }
 
+// What piles up for a client as one that comes back would make it a slow one, and so on for ever.
+TEST_F(ClientTest, RecoveriesTogetherStayBelowWhatMayWait) {
+  ClientOptions options = anonymous();
+  options.recovery_max_bytes = 10'000;
+  HubWorld narrow(kChannels, options);
+  const std::string data = "\"" + std::string(6'000, 'x') + "\"";
+  narrow.publish("chat:a", data);
+  narrow.publish("chat:b", data);
+  const std::string since = R"({"recover":true,"offset":0})";
+  const auto recovered = [](const std::vector<std::string>& replies) {
+    std::size_t count = 0;
+    for (const std::string& each : replies)
+      for (std::size_t at = 0; (at = each.find("\"recovered\":true", at)) != each.npos; ++at)
+        ++count;
+    return count;
+  };
+  Peer& at_once =
+      narrow.connect("anna", R"({"subs":{"chat:a":)" + since + R"(,"chat:b":)" + since + "}}");
+  EXPECT_EQ(recovered(at_once.take()), 1u);
+
+  Peer& one_by_one = narrow.connect("bert");
+  one_by_one.take();
+  narrow.say(one_by_one, R"({"id":2,"subscribe":{"channel":"chat:a","recover":true}})"
+                         "\n"
+                         R"({"id":3,"subscribe":{"channel":"chat:b","recover":true}})");
+  EXPECT_EQ(recovered(one_by_one.take()), 1u);
+
+  Peer& behind = narrow.connect("carl");
+  behind.take();
+  behind.unsent_bytes = 9'000;
+  narrow.subscribe(behind, "chat:a", R"(,"recover":true)");
+  EXPECT_EQ(recovered(behind.take()), 0u);
+  narrow.subscribe(behind, "chat:c", R"(,"recover":true)");
+  EXPECT_EQ(recovered(behind.take()), 1u) << "nothing was missed";
+}
+
+TEST_F(ClientTest, AFrameOfManyQuestionsIsAnsweredInPieces) {
+  Peer& peer = world.subscribe(world.connect("anna"), "chat:a");
+  for (int i = 0; i < 5; ++i) world.publish("chat:a", "\"" + std::string(5'000, 'x') + "\"");
+  world.settle();
+  peer.take();
+  std::string frame;
+  for (int i = 3; i < 103; ++i)
+    frame +=
+        "{\"id\":" + std::to_string(i) + R"(,"history":{"channel":"chat:a","limit":-1}})" + "\n";
+  peer.largest_message = 0;
+  world.say(peer, frame);
+  EXPECT_EQ(peer.take().size(), 100u);
+  EXPECT_LT(peer.largest_message, 100'000u);
+}
+
 // --- Presence.
 
 TEST_F(ClientTest, PresenceJoinAndLeave) {
@@ -454,6 +517,47 @@ TEST_F(ClientTest, FramePingsInsteadOfCommands) {
   EXPECT_EQ(peer.disconnected.code, 3012);
 }
 
+TEST_F(ClientTest, ATokenForYearsIsNoneThatHasExpired) {
+  Peer& peer =
+      world.connect({}, with_token(R"({"sub":"anna","exp":)" + in_seconds(300 * 86'400) + "}"));
+  EXPECT_THAT(peer.take()[0], HasSubstr(R"("expires":true,"ttl":15552000)"));
+  for (int i = 0; i < 30; ++i, world.say(peer, "{}")) world.advance_ms(1000);
+  EXPECT_EQ(peer.disconnected.code, 0);
+}
+
+TEST_F(ClientTest, WhoDoesNotRefreshIs3005) {
+  Peer& peer = world.connect({}, with_token(R"({"sub":"anna","exp":)" + in_seconds(10) + "}"));
+  peer.take();
+  for (int i = 0; i < 34; ++i, world.say(peer, "{}")) world.advance_ms(1000);
+  EXPECT_FALSE(peer.over());
+  world.advance_ms(1'100);
+  EXPECT_EQ(peer.disconnected.code, 3005);
+}
+
+TEST_F(ClientTest, ARefreshedInfoIsThePresencesToo) {
+  const auto claims = [](const std::string& info) {
+    return R"({"sub":"anna","exp":)" + in_seconds(60) + R"(,"info":")" + info + "\"}";
+  };
+  Peer& peer = world.connect({}, with_token(claims("old")));
+  world.subscribe(peer, "chat:a");
+  world.say(peer, R"({"id":3,"refresh":{"token":")" + token(claims("new")) + "\"}}");
+  EXPECT_THAT(peer.take().back(), HasSubstr(R"({"id":3,"refresh":{"expires":true,"ttl":)"));
+  world.say(peer, R"({"id":4,"presence":{"channel":"chat:a"}})");
+  EXPECT_THAT(peer.take()[0], HasSubstr(R"("conn_info":"new")"));
+}
+
+TEST_F(ClientTest, ATokenOfOtherChannelsEndsTheConnectionWith3010) {
+  const auto claims = [](const std::string& channels) {
+    return R"({"sub":"anna","exp":)" + in_seconds(60) + R"(,"channels":[)" + channels + "]}";
+  };
+  Peer& peer = world.connect({}, with_token(claims(R"("a","b")")));
+  EXPECT_THAT(peer.take()[0], HasSubstr(R"("subs":{"a":{},"b":{}})"));
+  world.say(peer, R"({"id":3,"refresh":{"token":")" + token(claims(R"("b","a")")) + "\"}}");
+  EXPECT_FALSE(peer.over());
+  world.say(peer, R"({"id":4,"refresh":{"token":")" + token(claims("")) + "\"}}");
+  EXPECT_EQ(peer.disconnected.code, 3010);
+}
+
 // --- What the server does to clients.
 
 TEST_F(ClientTest, AUserIsReachedOnAllConnections) {
@@ -507,6 +611,32 @@ TEST_F(ClientTest, ConnectBringsServerSideSubscriptions) {
   EXPECT_THAT(reply, HasSubstr(R"("chat:b":{"recoverable":true)"));
   EXPECT_THAT(reply, Not(HasSubstr("closed:x")));
   EXPECT_EQ(personal.connect("bert", R"({"subs":{"nope:b":{}}})").disconnected.code, 3501);
+}
+
+TEST_F(ClientTest, AUserWhosePersonalChannelIsOfNoNamespaceIsRefused) {
+  ClientOptions options = anonymous();
+  options.user_channels = true;
+  HubWorld personal(kChannels, options);
+  Peer& peer = personal.connect("tenant:anna");
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr("\"code\":102")));
+  EXPECT_EQ(personal.refused(hub::Refused::unknown_channel), 1u);
+  EXPECT_THAT(personal.connect("anna").take(), ElementsAre(HasSubstr("\"#anna\":{}")));
+}
+
+TEST_F(ClientTest, ConnectLeavesOutChannelsThatCannotBe) {
+  const std::string longest(255, 'a');
+  Peer& peer =
+      world.connect("anna", R"({"subs":{"":{},")" + longest + R"(":{},")" + longest + "b\":{}}}");
+  const std::string reply = peer.take()[0];
+  EXPECT_THAT(reply, HasSubstr("\"subs\":{\"" + longest + "\":{}}"));
+  EXPECT_EQ(peer.client->subscription_count(), 1u);
+}
+
+TEST_F(ClientTest, ConnectWithMoreChannelsThanTheLimitIs3505) {
+  std::string subs;
+  for (int i = 0; i < 129; ++i) subs += (i > 0 ? ",\"c" : "\"c") + std::to_string(i) + "\":{}";
+  EXPECT_EQ(world.connect("anna", "{\"subs\":{" + subs + "}}").disconnected.code, 3505);
+  EXPECT_EQ(world.hub.channel_count(), 0u);
 }
 
 TEST_F(ClientTest, ConnectionsOfOneUserAreLimited) {

@@ -40,6 +40,8 @@ struct Peer {
   std::size_t writes = 0;
   std::size_t frame_pings = 0;
   bool backlog = false;
+  std::uint64_t unsent_bytes = 0;
+  std::size_t largest_message = 0;  // bytes
 
   // What came since the last time; JSON messages one by one.
   std::vector<std::string> take() { return std::exchange(heard, {}); }
@@ -56,6 +58,7 @@ class StringTransport final : public ClientTransport {
   void send(Link link, hub::Framing framing, std::string_view messages, bool urgent) override {
     Peer& to = peer(link);
     EXPECT_EQ(framing, to.framing);
+    to.largest_message = std::max(to.largest_message, messages.size());
     if (urgent && to.backlog) to.urgent.emplace_back(messages);
     add(to, messages);
   }
@@ -69,6 +72,7 @@ class StringTransport final : public ClientTransport {
   void ping(Link link) override { ++peer(link).frame_pings; }
   core::Tick last_heard(Link link) const override { return peer(link).last_heard; }
   bool has_backlog(Link link) const override { return peer(link).backlog; }
+  std::uint64_t unsent_bytes(Link link) const override { return peer(link).unsent_bytes; }
   void arm(Link link, core::Tick deadline) override {
     Peer& of = peer(link);
     if (of.deadline == 0 || static_cast<std::int32_t>(deadline - of.deadline) < 0)
