@@ -60,11 +60,25 @@ Client::Self Client::self(const hub::Subscription* subscription) const {
   return self;  // info.client is set by the caller, whose copy of the text stays where it is
 }
 
+// While it lives, answers gather for one client. Also when a method of the server's own throws:
+// what was answered before leaves, and nothing of it is left for the next client.
+struct Client::InHand {
+  explicit InHand(Client& of) : client(of) { client.clients_.in_hand_ = &client; }
+  ~InHand() {
+    client.send_answers();
+    client.clients_.in_hand_ = nullptr;
+  }
+  InHand(const InHand&) = delete;
+  InHand& operator=(const InHand&) = delete;
+
+  Client& client;
+};
+
 void Client::on_frame(ConstBytes frame) {
   if (state_ == State::ended) return;
+  const InHand in_hand(*this);
   CommandReader& reader = clients_.reader(encoding());
   Command& command = clients_.command_;
-  clients_.in_hand_ = this;
   reader.begin(frame);
   while (state_ != State::ended) {
     const ReadStatus status = reader.next(command);
@@ -73,9 +87,9 @@ void Client::on_frame(ConstBytes frame) {
       bad_request("a frame that is not made of commands");
     else
       handle(command);
+    // A frame has room for a thousand questions with large answers.
+    if (clients_.ordered_.size() + clients_.urgent_.size() >= kLargeAnswerBytes) send_answers();
   }
-  send_answers();
-  clients_.in_hand_ = nullptr;
 }
 
 void Client::send_answers() {
@@ -83,8 +97,10 @@ void Client::send_answers() {
   std::string& ordered = clients_.ordered_;
   if (!urgent.empty() && state_ != State::ended) transport_.send(link_, framing_, urgent, true);
   if (!ordered.empty() && state_ != State::ended) transport_.send(link_, framing_, ordered, false);
-  urgent.clear();
-  ordered.clear();
+  for (std::string* const answers : {&urgent, &ordered}) {
+    if (answers->capacity() > 2 * kLargeAnswerBytes) *answers = {};
+    answers->clear();
+  }
 }
 
 void Client::handle(const Command& command) {
@@ -150,7 +166,9 @@ void Client::reply_error(std::uint32_t id, const Error& error) {
   writer().error(out(), id, error);
 }
 
+// Behind the answers to what the client asked before.
 void Client::push(const std::string& message) {
+  if (clients_.in_hand_ == this) send_answers();
   if (state_ == State::connected) transport_.send(link_, framing_, message, false);
 }
 

@@ -717,6 +717,38 @@ TEST_F(ClientTest, RpcAndSend) {
   EXPECT_EQ(peer.disconnected.code, 3508);
 }
 
+TEST_F(ClientTest, AMethodThatThrowsLeavesNothingForTheNextClient) {
+  world.rpc.methods["throw"] = [](const handlers::client::RpcCall&) -> handlers::client::RpcReply {
+    throw std::runtime_error("no");
+  };
+  Peer& anna = world.connect("anna");
+  Peer& bert = world.connect("bert");
+  anna.take();
+  bert.take();
+  EXPECT_THROW(world.say(anna, R"({"id":2,"ping":{}})"
+                               "\n"
+                               R"({"id":3,"rpc":{"method":"throw"}})"),
+               std::runtime_error);
+  EXPECT_THAT(anna.take(), ElementsAre(R"({"id":2,"ping":{}})"));
+  world.say(bert, R"({"id":4,"ping":{}})");
+  EXPECT_THAT(bert.take(), ElementsAre(R"({"id":4,"ping":{}})"));
+}
+
+TEST_F(ClientTest, WhatAMethodPushesStandsBehindEarlierAnswers) {
+  world.rpc.methods["tell"] = [this](const handlers::client::RpcCall&) {
+    world.clients->message_all("1", {}, {});
+    return handlers::client::RpcReply{.data = "2"};
+  };
+  Peer& peer = world.connect("anna");
+  peer.take();
+  world.say(peer, R"({"id":2,"subscribe":{"channel":"a"}})"
+                  "\n"
+                  R"({"id":3,"rpc":{"method":"tell"}})");
+  EXPECT_THAT(peer.take(),
+              ElementsAre(R"({"id":2,"subscribe":{}})", R"({"push":{"message":{"data":1}}})",
+                          R"({"id":3,"rpc":{"data":2}})"));
+}
+
 // --- Fan-out in slices.
 
 TEST_F(ClientTest, SlicesReachEverybodyOnceWhoeverLeavesMeanwhile) {
