@@ -121,9 +121,8 @@ void Client::handle(const Command& command) {
 
 void Client::dispatch(const Command& command) {
   if (command.id == 0) {
-    if (command.method == Method::none) return pong();
     if (command.method == Method::send) return send(command);
-    return bad_request("a request without an id");
+    return pong();  // whatever else it holds: nobody waits for an answer
   }
   switch (command.method) {
     case Method::subscribe:
