@@ -18,6 +18,12 @@ namespace {
 constexpr std::int64_t kMaxTtlSeconds = 180 * 86'400;
 static_assert(std::uint64_t{kMaxTtlSeconds} * 1'000'000'000 / core::kTickNs < 1u << 31);
 
+// Until a Unix time, which may be any number.
+std::int64_t seconds_until(std::int64_t time) {
+  return std::clamp<std::int64_t>(std::max<std::int64_t>(time, 0) - core::sys::wall_seconds(), 0,
+                                  kMaxTtlSeconds);
+}
+
 // What a connect result tells of a subscription, when the log's views may be gone.
 struct ToldSubscription {
   std::string channel;
@@ -261,9 +267,8 @@ void Client::subscribe_on_connect(const Command& command, const std::vector<Want
 
 Expiry Client::expiry_of(std::int64_t expire_at) const {
   if (expire_at == 0) return {};
-  const std::int64_t left = expire_at - core::sys::wall_seconds();
-  return {.expires = true,
-          .ttl = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, kMaxTtlSeconds))};
+  const std::int64_t left = std::max<std::int64_t>(seconds_until(expire_at), 1);
+  return {.expires = true, .ttl = static_cast<std::uint32_t>(left)};
 }
 
 void Client::set_expiry(std::int64_t expire_at) {
@@ -274,10 +279,8 @@ void Client::set_expiry(std::int64_t expire_at) {
 // Wall time as a tick of the loop's clock; 0 stays never.
 core::Tick Client::tick_of(std::int64_t expire_at) const {
   if (expire_at == 0) return 0;
-  const std::int64_t left =
-      std::clamp<std::int64_t>(expire_at - core::sys::wall_seconds(), 0, kMaxTtlSeconds);
-  const core::Tick tick =
-      clients_.now() + core::ticks_of_ms(static_cast<std::uint64_t>(left) * 1000);
+  const auto left = static_cast<std::uint64_t>(seconds_until(expire_at));
+  const core::Tick tick = clients_.now() + core::ticks_of_ms(left * 1000);
   return tick == 0 ? 1 : tick;
 }
 

@@ -121,7 +121,8 @@ Client::Terms Client::terms(const ChannelOptions& options, const SubscribeReques
 
 Error Client::join(const SubscribeRequest& request, const Terms& terms, const Told& told) {
   const ChannelOptions& options = *terms.options;
-  SubscribeResult result{.data = terms.data};
+  SubscribeResult result;
+  if (encoding() != Encoding::json || is_json(terms.data)) result.data = terms.data;
   if (terms.expire_at != 0 && !terms.server_side) {
     const Expiry expiry = expiry_of(terms.expire_at);
     result.expires = expiry.expires;

@@ -4,7 +4,9 @@
 
 #include <openssl/crypto.h>
 
+#include "codec/http_syntax.h"
 #include "core/sys.h"
+#include "handlers/client/json_object.h"
 #include "handlers/client/json_text.h"
 #include "handlers/http/api_handler.h"
 
@@ -20,6 +22,25 @@ constexpr std::uint64_t kMaxBodyBytes = 16 << 20;
 bool same_secret(std::string_view given, std::string_view key) {
   return given.size() == key.size() && !key.empty() &&
          CRYPTO_memcmp(given.data(), key.data(), key.size()) == 0;
+}
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = codec::ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// A parameter's value (RFC 3986 §2.1). What is no escape stays as it is.
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && digit_of(text[i + 1]) >= 0 &&
+                        digit_of(text[i + 2]) >= 0;
+    decoded +=
+        escape ? static_cast<char>(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return decoded;
 }
 
 int status_of(const Error& error) {
@@ -55,7 +76,9 @@ class ApiHandler final : public HttpHandler {
     ApiRequest parameters;
     switch (parameters.parse(request.body)) {
       case ApiRequest::Parsed::not_json:
-        return {.status = 400, .body = "The body is not a JSON object.\n"};
+        return {.status = 400,
+                .body = "The body is not a JSON object in UTF-8, at most " +
+                        std::to_string(client::kMaxWalkedDepth) + " levels deep.\n"};
       case ApiRequest::Parsed::bad_member:
         return answer(request, client::kErrorBadRequest, {});
       case ApiRequest::Parsed::ok:
@@ -113,7 +136,7 @@ bool Api::authorized(const codec::HttpHead& head) const {
     return same_secret(header->value, options_.key);
   if (const codec::HttpHeader* const header = head.find("Authorization")) {
     constexpr std::string_view kScheme = "apikey ";
-    if (header->value.starts_with(kScheme))
+    if (codec::equals_ignoring_case(header->value.substr(0, kScheme.size()), kScheme))
       return same_secret(header->value.substr(kScheme.size()), options_.key);
   }
   constexpr std::string_view kParameter = "api_key=";
@@ -121,7 +144,7 @@ bool Api::authorized(const codec::HttpHead& head) const {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     if (pair.starts_with(kParameter))
-      return same_secret(pair.substr(kParameter.size()), options_.key);
+      return same_secret(percent_decoded(pair.substr(kParameter.size())), options_.key);
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
   }
   return false;

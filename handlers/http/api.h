@@ -63,7 +63,7 @@ class Api {
   client::Error batch(const ApiRequest& request, std::string& out);
 
   client::Error publish_to(std::string_view channel, const ApiRequest& request, std::string& out);
-  client::Error channel_of(const ApiRequest& request, const hub::ChannelOptions*& options) const;
+  client::Error find_channel(std::string_view channel, const hub::ChannelOptions*& options) const;
 
   client::Clients& clients_;
   const ApiOptions options_;

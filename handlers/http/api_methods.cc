@@ -1,12 +1,12 @@
-#include <fnmatch.h>
-
 #include <algorithm>
+#include <set>
 
 #include "codec/base64.h"
 #include "core/sys.h"
 #include "handlers/client/json_text.h"
 #include "handlers/http/api.h"
 #include "handlers/http/api_handler.h"
+#include "handlers/http/channel_pattern.h"
 
 namespace spate::handlers {
 
@@ -16,6 +16,11 @@ using hub::BrokerError;
 using hub::ChannelOptions;
 
 namespace {
+
+// What one call may make: its answers, and the payloads that a broadcast queues. A few bytes that
+// ask for much must not use up the worker's memory.
+constexpr std::size_t kMaxAnswerBytes = 64 << 20;
+constexpr std::size_t kMaxBroadcastBytes = 256 << 20;
 
 std::vector<std::string_view> views(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
@@ -118,18 +123,18 @@ void Api::mount(Routes& routes, const std::shared_ptr<Api>& api) {
     routes.add("/api/" + std::string(row.name), api_handler(api, row.method, row.name == "batch"));
 }
 
-Error Api::channel_of(const ApiRequest& request, const ChannelOptions*& options) const {
-  if (request.channel.empty()) return client::kErrorBadRequest;
-  options = clients_.rules().options_of(request.channel);
+Error Api::find_channel(std::string_view channel, const ChannelOptions*& options) const {
+  if (channel.empty() || channel.size() > clients_.rules().max_length())
+    return client::kErrorBadRequest;
+  options = clients_.rules().options_of(channel);
   return options == nullptr ? client::kErrorUnknownChannel : Error{};
 }
 
 // --- Publishing.
 
 Error Api::publish_to(std::string_view channel, const ApiRequest& request, std::string& out) {
-  if (channel.empty()) return client::kErrorBadRequest;
-  const ChannelOptions* const options = clients_.rules().options_of(channel);
-  if (options == nullptr) return client::kErrorUnknownChannel;
+  const ChannelOptions* options = nullptr;
+  if (const Error error = find_channel(channel, options)) return error;
   if (!fits(options->publication_data_format, request.data)) return client::kErrorBadRequest;
   std::vector<hub::Tag> tags;
   for (const auto& [key, value] : request.tags) tags.push_back({key, value});
@@ -163,7 +168,11 @@ Error Api::publish(const ApiRequest& request, std::string& out) {
 }
 
 Error Api::broadcast(const ApiRequest& request, std::string& out) {
-  if (request.channels.empty() || request.data.empty()) return client::kErrorBadRequest;
+  // Whether a channel takes no bytes at all is its own matter, but they must be given.
+  if (request.channels.empty() || (request.data.empty() && !request.binary))
+    return client::kErrorBadRequest;
+  if (request.data.size() > kMaxBroadcastBytes / request.channels.size())
+    return client::kErrorLimitExceeded;
   out += R"({"responses":[)";
   for (std::size_t i = 0; i < request.channels.size(); ++i) {
     if (i > 0) out += ',';
@@ -188,7 +197,7 @@ Error Api::broadcast_all(const ApiRequest& request, std::string& out) {
 Error Api::subscribe(const ApiRequest& request, std::string& out) {
   const ChannelOptions* options = nullptr;
   if (request.user.empty()) return client::kErrorBadRequest;
-  if (const Error error = channel_of(request, options)) return error;
+  if (const Error error = find_channel(request.channel, options)) return error;
   client::Client::ServerSubscription wish;
   wish.channel = request.channel;
   wish.info = request.info;
@@ -251,7 +260,7 @@ Error Api::refresh(const ApiRequest& request, std::string& out) {
 
 Error Api::presence(const ApiRequest& request, std::string& out) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = channel_of(request, options)) return error;
+  if (const Error error = find_channel(request.channel, options)) return error;
   if (!options->presence) return client::kErrorNotAvailable;
   clients_.broker().presence(request.channel,
                              [&](const std::span<const hub::PresenceEntry>& entries) {
@@ -269,7 +278,7 @@ Error Api::presence(const ApiRequest& request, std::string& out) {
 
 Error Api::presence_stats(const ApiRequest& request, std::string& out) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = channel_of(request, options)) return error;
+  if (const Error error = find_channel(request.channel, options)) return error;
   if (!options->presence) return client::kErrorNotAvailable;
   clients_.broker().presence_stats(request.channel, [&](const hub::PresenceStats& stats) {
     out += R"({"num_clients":)" + std::to_string(stats.clients) + R"(,"num_users":)" +
@@ -280,7 +289,7 @@ Error Api::presence_stats(const ApiRequest& request, std::string& out) {
 
 Error Api::history(const ApiRequest& request, std::string& out) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = channel_of(request, options)) return error;
+  if (const Error error = find_channel(request.channel, options)) return error;
   if (!options->history.on()) return client::kErrorNotAvailable;
   hub::HistoryRequest wanted;
   wanted.channel = request.channel;
@@ -312,7 +321,7 @@ Error Api::history(const ApiRequest& request, std::string& out) {
 
 Error Api::history_remove(const ApiRequest& request, std::string& out) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = channel_of(request, options)) return error;
+  if (const Error error = find_channel(request.channel, options)) return error;
   if (!options->history.on()) return client::kErrorNotAvailable;
   Error error;
   clients_.broker().remove_history(request.channel, [&](const BrokerError& failed) {
@@ -323,12 +332,12 @@ Error Api::history_remove(const ApiRequest& request, std::string& out) {
 }
 
 Error Api::channels(const ApiRequest& request, std::string& out) {
+  if (request.pattern.size() > kMaxPatternBytes) return client::kErrorBadRequest;
   out += R"({"channels":{)";
   bool first = true;
   clients_.hub().for_each_channel([&](const hub::Channel& channel) {
     if (channel.subscribers.empty()) return;
-    if (!request.pattern.empty() && fnmatch(request.pattern.c_str(), channel.name.c_str(), 0) != 0)
-      return;
+    if (!request.pattern.empty() && !matches_pattern(request.pattern, channel.name)) return;
     if (!std::exchange(first, false)) out += ',';
     append_json_string(out, channel.name);
     out += R"(:{"num_clients":)" + std::to_string(channel.subscribers.size()) + "}";
@@ -362,7 +371,8 @@ Error Api::users(const ApiRequest& request, std::string& out) {
   if (request.users.empty()) return client::kErrorBadRequest;
   out += R"({"users":{)";
   bool first = true;
-  for (const std::string& user : request.users) {
+  for (const std::string_view user :
+       std::set<std::string_view>(request.users.begin(), request.users.end())) {
     clients_.broker().user_status(user, [&](const hub::UserStatus& status) {
       if (!std::exchange(first, false)) out += ',';
       append_json_string(out, user);
@@ -385,6 +395,7 @@ Error Api::batch(const ApiRequest& request, std::string& out) {
       const Method method = find(command.first);
       // A batch in a batch would nest without end.
       if (method == nullptr || method == &Api::batch) return client::kErrorMethodNotFound;
+      if (out.size() > kMaxAnswerBytes) return client::kErrorLimitExceeded;
       ApiRequest inner;
       if (inner.parse(command.second) != ApiRequest::Parsed::ok) return client::kErrorBadRequest;
       return run(method, inner, result);

@@ -47,17 +47,17 @@ bool read(const JsonValue& value, std::vector<std::string>& to) {
            return true;
          });
 }
-bool read(const JsonValue& value, std::vector<std::pair<std::string, std::string>>& to) {
+bool read(const JsonValue& value, std::map<std::string, std::string>& to) {
   to.clear();
   return value.kind == JsonKind::object &&
          client::for_each_member(value.text, [&](const JsonValue& member) {
            if (member.kind != JsonKind::string) return false;
-           to.emplace_back(member.key, member.string);
+           to.insert_or_assign(std::string(member.key), member.string);
            return true;
          });
 }
 bool read(const JsonValue& value, ApiPosition& to) {
-  to.given = true;
+  to = {true, 0, {}};
   return value.kind == JsonKind::object &&
          client::for_each_member(value.text, [&](const JsonValue& member) {
            if (member.kind == JsonKind::null) return true;
@@ -78,6 +78,7 @@ bool read(const JsonValue& value, std::optional<bool>& to) {
          });
 }
 bool read(const JsonValue& value, client::OptionOverride& to) {
+  to = {};
   return value.kind == JsonKind::object &&
          client::for_each_member(value.text, [&](const JsonValue& member) {
            if (member.kind == JsonKind::null) return true;
@@ -127,8 +128,11 @@ constexpr std::array kMembers = std::to_array<Member>({
     {"whitelist", [](ApiRequest& r, const JsonValue& v) { return read(v, r.whitelist); }},
     {"disconnect",
      [](ApiRequest& r, const JsonValue& v) {
+       r.disconnect_code = 0;
+       r.disconnect_reason.clear();
        return v.kind == JsonKind::object &&
               client::for_each_member(v.text, [&](const JsonValue& member) {
+                if (member.kind == JsonKind::null) return true;
                 if (member.key == "code") return read(member, r.disconnect_code);
                 if (member.key == "reason") return read(member, r.disconnect_reason);
                 return true;
@@ -144,6 +148,7 @@ constexpr std::array kMembers = std::to_array<Member>({
     {"override", [](ApiRequest& r, const JsonValue& v) { return read(v, r.override_); }},
     {"commands",
      [](ApiRequest& r, const JsonValue& v) {
+       r.commands.clear();
        return v.kind == JsonKind::array &&
               client::for_each_item(v.text, [&](const JsonValue& item) {
                 return read_command(item, r.commands);

@@ -1,10 +1,11 @@
 // The parameters of a call of the server API, whatever its method: each method looks at the members
 // that are its own. JSON payloads are spans of the body, or, where line ends between tokens had to
-// go, of this object.
+// go, of this object. Of a member that comes twice the last one counts.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,7 +32,7 @@ struct ApiRequest {
   std::string_view info;  // the same way
   bool binary = false;    // data came as b64data
   bool skip_history = false;
-  std::vector<std::pair<std::string, std::string>> tags;
+  std::map<std::string, std::string> tags;
   std::string idempotency_key;
   std::uint64_t version = 0;
   std::string version_epoch;
