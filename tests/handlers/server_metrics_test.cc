@@ -12,6 +12,7 @@
 
 #include "handlers/app.h"
 #include "handlers/server_metrics.h"
+#include "handlers/settings.h"
 #include "tests/core/exposition.h"
 
 namespace spate::handlers {
@@ -33,20 +34,31 @@ class ServerMetricsTest : public testing::Test {
  protected:
   static constexpr std::uint32_t kWorkers = 2;
 
-  ServerMetricsTest() {
+  ServerMetricsTest() : modules_(server_modules()) {
+    // A hub has metrics when it has channels.
+    SettingTable table(spate_program());
+    add_settings(table, settings_);
+    for (const auto& module : modules_.modules()) module->add_settings(table);
+    const char* const no_environment[] = {nullptr};
+    const Outcome outcome =
+        table.parse({"--channels", R"({"namespaces":[{"name":"chat"}]})"}, no_environment);
+    EXPECT_TRUE(outcome.run()) << outcome.err;
     EXPECT_EQ(slots_.create(kWorkers), 0);
-    metrics_ = std::make_unique<ServerMetrics>(server_modules(), slots_);
+    metrics_ = std::make_unique<ServerMetrics>(modules_, slots_);
     EXPECT_EQ(metrics_->create(), 0);
   }
 
+  Registry modules_;
+  Settings settings_;
   core::Slots slots_;
   std::unique_ptr<ServerMetrics> metrics_;
 };
 
 // How many processes there are and what they are called is the installation's.
 bool of_the_installation(const core::MetricLabel& label) {
-  return std::ranges::count(std::array{"worker", "process", "version", "build", "endpoint"},
-                            label.name) > 0;
+  return std::ranges::count(
+             std::array{"worker", "process", "version", "build", "endpoint", "namespace"},
+             label.name) > 0;
 }
 
 std::string join(const std::vector<std::string>& values) {
