@@ -93,6 +93,9 @@ million: all ## a million connections at once on this machine, and the curve to 
 leak: build-tests ## memory after a million short connections
 	@$(BUILD)/tests/leak 1000000
 
+soak: build-tests ## memory after 200,000 clients of a hub that came, subscribed, published and left
+	@$(BUILD)/tests/soak 200000
+
 format: ## clang-format every source file
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
 
@@ -111,4 +114,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub million leak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub million leak soak format lint install clean help

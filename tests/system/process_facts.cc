@@ -5,11 +5,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 namespace spate::tests {
 namespace {
@@ -17,6 +20,19 @@ namespace {
 std::string contents(pid_t pid, const std::string& name) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/" + name);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The sum of these lines over the whole tree.
+std::size_t rollup_bytes(pid_t root, std::initializer_list<std::string_view> names) {
+  std::size_t kib = 0;
+  for (const pid_t pid : process_tree(root)) {
+    std::istringstream lines(contents(pid, "smaps_rollup"));
+    for (std::string word; lines >> word;) {
+      std::size_t value = 0;
+      if (std::ranges::find(names, word) != names.end() && lines >> value) kib += value;
+    }
+  }
+  return kib * 1024;
 }
 
 }  // namespace
@@ -47,15 +63,11 @@ double cpu_seconds(pid_t root) {
 }
 
 std::size_t owned_bytes(pid_t root) {
-  std::size_t kib = 0;
-  for (const pid_t pid : process_tree(root)) {
-    std::istringstream lines(contents(pid, "smaps_rollup"));
-    for (std::string word; lines >> word;) {
-      std::size_t value = 0;
-      if ((word == "Pss_Anon:" || word == "Pss_Shmem:") && lines >> value) kib += value;
-    }
-  }
-  return kib * 1024;
+  return rollup_bytes(root, {"Pss_Anon:", "Pss_Shmem:"});
+}
+
+std::size_t heap_bytes(pid_t root) {
+  return rollup_bytes(root, {"Pss_Anon:"});
 }
 
 std::size_t open_descriptors(pid_t pid) {

@@ -19,6 +19,9 @@ double cpu_seconds(pid_t root);
 // share of libstdc++ they are depends on who else runs.
 std::size_t owned_bytes(pid_t root);
 
+// The part of it that is no shared memory: heaps and stacks.
+std::size_t heap_bytes(pid_t root);
+
 // Descriptors that one process holds.
 std::size_t open_descriptors(pid_t pid);
 
