@@ -34,7 +34,7 @@ Client::Client(Clients& clients, ClientTransport& transport, ClientTransport::Li
 }
 
 std::string_view Client::user() const {
-  return user_ == nullptr ? std::string_view() : user_->name;
+  return user_ == nullptr ? std::string_view() : user_->text();
 }
 
 Encoding Client::encoding() const {

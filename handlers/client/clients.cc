@@ -1,11 +1,25 @@
 #include "handlers/client/clients.h"
 
 #include <algorithm>
+#include <span>
+
+#include "core/sys.h"
 
 namespace spate::handlers::client {
 
+namespace {
+
+core::HashKey random_key() {
+  core::HashKey key{};
+  core::sys::random(std::as_writable_bytes(std::span(key)));
+  return key;
+}
+
+}  // namespace
+
 Clients::Clients(const Parts& parts)
     : parts_(parts),
+      key_(random_key()),
       bury_timer_([this] { bury(); }),
       readers_{make_json_reader(), make_protobuf_reader()} {}
 
@@ -44,19 +58,18 @@ bool Clients::enlist(Client& client, std::string_view name) {
   if (name.empty()) {
     ++anonymous_;
   } else {
-    auto found = users_.find(name);
+    User* user = find_user(name);
     const std::uint32_t limit = parts_.options.user_connection_limit;
-    if (found != users_.end() && limit != 0 && found->second.connections >= limit) return false;
-    if (found == users_.end()) {
-      found = users_.emplace(name, User{}).first;
-      found->second.name = found->first;
+    if (user != nullptr && limit != 0 && user->connections >= limit) return false;
+    if (user == nullptr) {
+      user = User::make(name);
+      users_.insert(hash_of(name), user);
     }
-    User& user = found->second;
-    client.user_ = &user;
-    client.next_of_user_ = user.first;
-    if (user.first != nullptr) user.first->previous_of_user_ = &client;
-    user.first = &client;
-    ++user.connections;
+    client.user_ = user;
+    client.next_of_user_ = user->first;
+    if (user->first != nullptr) user->first->previous_of_user_ = &client;
+    user->first = &client;
+    ++user->connections;
   }
   client.index_ = static_cast<std::uint32_t>(connected_.size());
   connected_.push_back(&client);
@@ -78,13 +91,16 @@ void Clients::delist(Client& client) {
   } else {
     User& user = *client.user_;
     const hub::ClientId::Text id = client.id_.text();
-    parts_.broker.user_gone(user.name, hub::view(id));
+    parts_.broker.user_gone(user.text(), hub::view(id));
     (client.previous_of_user_ != nullptr ? client.previous_of_user_->next_of_user_ : user.first) =
         client.next_of_user_;
     if (client.next_of_user_ != nullptr)
       client.next_of_user_->previous_of_user_ = client.previous_of_user_;
     client.user_ = nullptr;
-    if (--user.connections == 0) users_.erase(users_.find(user.name));
+    if (--user.connections == 0) {
+      users_.erase(hash_of(user.text()), &user);
+      delete &user;
+    }
   }
   parts_.client_metrics.clients.set(connected_.size());
   parts_.client_metrics.users.set(user_count());
@@ -110,10 +126,10 @@ std::uint64_t Clients::subscription_count() const {
 
 template <typename Act>
 std::uint32_t Clients::for_each(const Target& target, Act&& act) {
-  const auto found = users_.find(target.user);
-  if (found == users_.end()) return 0;
+  const User* const user = find_user(target.user);
+  if (user == nullptr) return 0;
   std::vector<Client*> chosen;  // acting may end them
-  for (Client* each = found->second.first; each != nullptr; each = each->next_of_user_) {
+  for (Client* each = user->first; each != nullptr; each = each->next_of_user_) {
     const hub::ClientId::Text id = each->id_.text();
     if (!target.client.empty() && target.client != hub::view(id)) continue;
     if (std::ranges::find(target.except, hub::view(id)) != target.except.end()) continue;

@@ -10,11 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "core/pointer_index.h"
 #include "core/reactor.h"
+#include "core/siphash.h"
 #include "core/slab.h"
+#include "core/text_behind.h"
 #include "handlers/client/client.h"
 #include "handlers/client/options.h"
 #include "handlers/client/reader.h"
@@ -23,10 +25,10 @@
 
 namespace spate::handlers::client {
 
-struct User {
-  std::string_view name;
-  Client* first = nullptr;
+// With connections; its text is its name.
+struct User : core::TextBehind<User> {
   std::uint32_t connections = 0;
+  Client* first = nullptr;
 };
 
 // A call from a client to code of the server's own.
@@ -93,7 +95,7 @@ class Clients {
 
   std::uint32_t count() const { return static_cast<std::uint32_t>(connected_.size()); }
   std::uint32_t user_count() const {
-    return static_cast<std::uint32_t>(users_.size()) + (anonymous_ > 0 ? 1 : 0);
+    return static_cast<std::uint32_t>(users_.count()) + (anonymous_ > 0 ? 1 : 0);
   }
   std::uint64_t subscription_count() const;
   const hub::Hub& hub() const { return parts_.hub; }
@@ -102,13 +104,10 @@ class Clients {
 
  private:
   friend class Client;
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-
+  std::uint64_t hash_of(std::string_view user) const { return core::siphash64(key_, user); }
+  User* find_user(std::string_view name) const {
+    return users_.find(hash_of(name), [&](const User& each) { return each.text() == name; });
+  }
   // False: the user has as many connections as it may.
   bool enlist(Client& client, std::string_view user);
   void delist(Client& client);
@@ -128,7 +127,8 @@ class Clients {
 
   const Parts parts_;
   core::Slab<Client> slab_;
-  std::unordered_map<std::string, User, Hash, std::equal_to<>> users_;
+  const core::HashKey key_;  // users' names are others' to choose
+  core::PointerIndex<User> users_;
   std::vector<Client*> connected_;
   std::uint32_t anonymous_ = 0;
   std::int64_t rate_full_ns_ = 0;  // when the bucket of connection_rate_limit is full again

@@ -1,19 +1,22 @@
 #include "handlers/hub/user_table.h"
 
+#include <memory>
 #include <utility>
 #include <vector>
 
 namespace spate::handlers::hub {
 
-struct UserTable::User {
-  std::uint64_t hash = 0;
-  std::string name;
+struct UserTable::User : core::TextBehind<User> {
+  struct Lingering {
+    std::int64_t grace_ends_ms = 0;
+    std::string last_client;
+  };
+
   std::uint32_t connections = 0;
   enum class State : std::uint8_t { online, lingering, offline } state = State::online;
   std::int64_t since_ms = 0;
-  std::int64_t grace_ends_ms = 0;
-  std::string last_client;  // while lingering
-  User* older = nullptr;    // among the lingering or the offline
+  std::unique_ptr<Lingering> lingering;  // while it is
+  User* older = nullptr;                 // among the lingering or the offline
   User* newer = nullptr;
 };
 
@@ -23,7 +26,7 @@ UserTable::~UserTable() {
 
 UserTable::User* UserTable::find(std::string_view user) const {
   return users_.find(core::siphash64(key_, user),
-                     [&](const User& each) { return each.name == user; });
+                     [&](const User& each) { return each.text() == user; });
 }
 
 void UserTable::connected(std::string_view name, std::string_view client, std::int64_t wall_ms) {
@@ -31,13 +34,11 @@ void UserTable::connected(std::string_view name, std::string_view client, std::i
   User* user = find(name);
   const bool comes = user == nullptr || user->state == User::State::offline;
   if (user == nullptr) {
-    user = new User{};
-    user->hash = core::siphash64(key_, name);
-    user->name = name;
-    users_.insert(user->hash, user);
+    user = User::make(name);
+    users_.insert(core::siphash64(key_, name), user);
   } else if (user->state == User::State::lingering) {
     lingering_.remove(*user);
-    user->last_client = {};
+    user->lingering.reset();
   } else if (user->state == User::State::offline) {
     offline_.remove(*user);
     --offline_count_;
@@ -53,16 +54,16 @@ void UserTable::gone(std::string_view name, std::string_view client, std::int64_
                      std::int64_t wall_ms) {
   User* const user = name.empty() ? nullptr : find(name);
   if (user == nullptr || user->connections == 0 || --user->connections > 0) return;
-  user->last_client = client;
   user->state = User::State::lingering;
-  user->grace_ends_ms = now_ms + grace_ms_;
+  user->lingering =
+      std::make_unique<User::Lingering>(User::Lingering{now_ms + grace_ms_, std::string(client)});
   lingering_.push_newest(*user);
   if (grace_ms_ <= 0) go_offline(*user, wall_ms);
 }
 
 void UserTable::advance(std::int64_t now_ms, std::int64_t wall_ms) {
   while (User* const user = lingering_.oldest()) {
-    if (user->grace_ends_ms > now_ms) break;
+    if (user->lingering->grace_ends_ms > now_ms) break;
     go_offline(*user, wall_ms);
   }
 }
@@ -72,16 +73,16 @@ void UserTable::go_offline(User& user, std::int64_t wall_ms) {
   offline_.push_newest(user);
   user.state = User::State::offline;
   user.since_ms = wall_ms;
-  const std::string client = std::exchange(user.last_client, {});
-  const std::string name = user.name;
+  const std::unique_ptr<User::Lingering> lingering = std::move(user.lingering);
+  const std::string name(user.text());
   if (++offline_count_ > kMaxOffline) forget(*offline_.oldest());
-  on_status_(name, client, false);
+  on_status_(name, lingering->last_client, false);
 }
 
 void UserTable::forget(User& user) {
   offline_.remove(user);
   --offline_count_;
-  users_.erase(user.hash, &user);
+  users_.erase(core::siphash64(key_, user.text()), &user);
   delete &user;
 }
 

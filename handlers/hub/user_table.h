@@ -17,6 +17,7 @@
 #include "core/age_list.h"
 #include "core/pointer_index.h"
 #include "core/siphash.h"
+#include "core/text_behind.h"
 #include "handlers/hub/broker.h"
 
 namespace spate::handlers::hub {
