@@ -76,7 +76,6 @@ class Protocol {
   virtual void on_close(Connection& connection, CloseCause cause) = 0;
 };
 
-inline constexpr Tick kNoDeadline = 0;
 inline constexpr std::size_t kProtocolStateBytes = 64;
 
 // A half-received message: up to kInlineBytes here, more in a ring on loan.

@@ -25,6 +25,19 @@ constexpr Tick ticks_of_ms(std::uint64_t ms) {
   return static_cast<Tick>((ms * 1'000'000 + kTickNs - 1) / kTickNs);
 }
 
+// No deadline, where one is asked for.
+inline constexpr Tick kNoDeadline = 0;
+
+// Ticks wrap: they are compared by their difference, so two must not be 198 days apart.
+constexpr bool reached(Tick now, Tick deadline) {
+  return static_cast<std::int32_t>(now - deadline) >= 0;
+}
+constexpr Tick earlier(Tick a, Tick b) {
+  if (a == kNoDeadline) return b;
+  if (b == kNoDeadline) return a;
+  return reached(a, b) ? b : a;
+}
+
 struct TimerNode {
   TimerNode* previous = nullptr;  // null: not armed
   TimerNode* next = nullptr;

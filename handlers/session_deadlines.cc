@@ -4,23 +4,9 @@
 namespace spate::handlers {
 
 using core::Connection;
+using core::earlier;
+using core::reached;
 using core::Tick;
-
-namespace {
-
-// Ticks wrap: `a` is before `b` when the difference is negative as a signed number.
-bool reached(Tick now, Tick deadline) {
-  return static_cast<std::int32_t>(now - deadline) >= 0;
-}
-
-// The earlier of two deadlines, where kNoDeadline is none.
-Tick earlier(Tick a, Tick b) {
-  if (a == core::kNoDeadline) return b;
-  if (b == core::kNoDeadline) return a;
-  return reached(a, b) ? b : a;
-}
-
-}  // namespace
 
 // They rested while the connection was not read.
 void Session::restart_deadlines(Connection& connection) {

@@ -171,13 +171,6 @@ void Client::push(const std::string& message) {
   if (state_ == State::connected) transport_.send(link_, framing_, message, false);
 }
 
-void Client::message(std::string_view data) {
-  if (encoding() == Encoding::json && !is_json(data)) return;
-  std::string text, scratch;
-  writer().message(text, encoding() == Encoding::json ? one_line(data, scratch) : data);
-  push(text);
-}
-
 // What it answered before in the same frame still leaves, in front of the end.
 void Client::disconnect(const Disconnect& why) {
   if (state_ == State::ended) return;

@@ -66,7 +66,6 @@ class Client final : public hub::Subscriber {
   // Of a channel, or of all when it is empty. How many.
   std::uint32_t unsubscribe_by_server(std::string_view channel, const Unsubscribed& why);
   void refresh_by_server(std::int64_t expire_at, std::string_view info);
-  void message(std::string_view data);
 
   hub::Framing framing() const override { return framing_; }
   void deliver(hub::Subscription* listed) override;
@@ -108,6 +107,14 @@ class Client final : public hub::Subscriber {
     ConnectionClaims claims{};
   };
 
+  // Whether a subscription may be, and what its token says of it.
+  struct Admitted {
+    Error error{};
+    Disconnect disconnect{};
+    std::string rule{};  // for the log: what refused it
+    SubscriptionClaims claims{};
+  };
+
   // client.cc
   struct InHand;
   void send_answers();
@@ -139,8 +146,8 @@ class Client final : public hub::Subscriber {
   // client_subscribe.cc
   void subscribe(const Command& command);
   Error check_channel(std::string_view channel, const hub::ChannelOptions*& options) const;
-  Error admit(const SubscribeRequest& request, const hub::ChannelOptions& options,
-              SubscriptionClaims& claims, Disconnect& ending, std::string& rule) const;
+  Admitted admit(const SubscribeRequest& request, const hub::ChannelOptions& options) const;
+  Admitted admit_by_token(std::string_view channel, std::string_view token) const;
   Terms terms(const hub::ChannelOptions& options, const SubscribeRequest& request,
               const OptionOverride& said, bool server_side) const;
   // Joins, and calls `told` with the result before anything that follows from it. `told` may refuse

@@ -40,20 +40,6 @@ Refused reason_of(const Error& error) {
   }
 }
 
-bool fits(hub::DataFormat format, std::string_view data) {
-  switch (format) {
-    case hub::DataFormat::not_empty:
-      return !data.empty();
-    case hub::DataFormat::json:
-      return is_json(data);
-    case hub::DataFormat::json_object:
-      return is_json_object(data);
-    case hub::DataFormat::binary:
-      return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 // Says it to the client, to the log with its remedy, and to the metrics.
@@ -75,8 +61,7 @@ const ChannelOptions* Client::options_or_refuse(const Command& command, std::str
     return nullptr;
   }
   const ChannelOptions* const options = clients_.parts_.rules.options_of(channel);
-  if (options == nullptr)
-    refuse(command, channel, kErrorUnknownChannel, "no namespace of that name is configured");
+  if (options == nullptr) refuse(command, channel, kErrorUnknownChannel, kNoNamespace);
   return options;
 }
 
@@ -86,8 +71,7 @@ void Client::publish(const Command& command) {
   const hub::ChannelName name = clients_.parts_.rules.name_of(command.channel);
   if (command.channel.size() > clients_.parts_.options.channel_max_length ||
       !hub::ChannelRules::well_formed(*options, name))
-    return refuse(command, command.channel, kErrorBadRequest,
-                  "the channel's name is too long, or not as channel_regex wants it");
+    return refuse(command, command.channel, kErrorBadRequest, kBadName);
   if (command.type != 0)
     return refuse(command, command.channel, kErrorPermissionDenied,
                   "the channel is a stream, not a map");

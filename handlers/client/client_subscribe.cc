@@ -17,6 +17,20 @@ namespace {
 constexpr std::int32_t kTypeStream = 0;
 constexpr std::int32_t kTypeSharedPoll = 4;
 
+// Why check_channel() says what it says, and what to do about it.
+std::string_view rule_of(const Error& error) {
+  switch (error.code) {
+    case kErrorAlreadySubscribed.code:
+      return "the client is subscribed to it";
+    case kErrorLimitExceeded.code:
+      return "the client is subscribed to as many as it may be (--client-channel-limit)";
+    case kErrorUnknownChannel.code:
+      return kNoNamespace;
+    default:
+      return kBadName;
+  }
+}
+
 }  // namespace
 
 void Client::subscribe(const Command& command) {
@@ -31,19 +45,17 @@ void Client::subscribe(const Command& command) {
     return bad_request("subscribe with an unknown kind of delta");
   const ChannelOptions* options = nullptr;
   if (const Error error = check_channel(request.channel, options))
-    return refuse(command, request.channel, error, "the channel cannot be subscribed to");
-  SubscriptionClaims claims;
-  Disconnect ending;
-  std::string rule;
-  if (const Error error = admit(request, *options, claims, ending, rule))
-    return refuse(command, request.channel, error, rule);
-  if (ending) {
+    return refuse(command, request.channel, error, rule_of(error));
+  const Admitted admitted = admit(request, *options);
+  if (admitted.error) return refuse(command, request.channel, admitted.error, admitted.rule);
+  if (admitted.disconnect) {
     clients_.count(Refused::invalid_token);
-    return disconnect(ending);
+    return disconnect(admitted.disconnect);
   }
   if (request.has_filter)
     return refuse(command, request.channel, kErrorBadRequest, "tag filters are not available");
 
+  const SubscriptionClaims& claims = admitted.claims;
   Terms terms = this->terms(*options, request, claims.options.override_, false);
   terms.info = claims.options.info;
   terms.data = claims.options.data;
@@ -69,31 +81,33 @@ Error Client::check_channel(std::string_view channel, const ChannelOptions*& opt
   return {};
 }
 
-Error Client::admit(const SubscribeRequest& request, const ChannelOptions& options,
-                    SubscriptionClaims& claims, Disconnect& ending, std::string& rule) const {
+Client::Admitted Client::admit(const SubscribeRequest& request,
+                               const ChannelOptions& options) const {
   const hub::ChannelRules& rules = clients_.parts_.rules;
-  if (request.token.empty() || clients_.parts_.options.insecure) {
-    const auto permission =
-        hub::may_subscribe(rules, options, rules.name_of(request.channel), user());
-    if (permission.allowed) return {};
-    rule = permission.why(options);
-    return kErrorPermissionDenied;
-  }
-  auto verified =
-      clients_.parts_.subscription_tokens.subscription(request.token, core::sys::wall_seconds());
-  rule = verified.why;
-  if (verified.error == TokenError::expired) return kErrorTokenExpired;
-  if (verified.error == TokenError::invalid) return kErrorPermissionDenied;
+  const bool insecure = clients_.parts_.options.insecure;
+  if (!request.token.empty())
+    return insecure ? Admitted{} : admit_by_token(request.channel, request.token);
+  const auto permission =
+      hub::may_subscribe(rules, options, rules.name_of(request.channel), user());
+  if (permission.allowed) return {};
+  return {.error = kErrorPermissionDenied, .rule = permission.why(options)};
+}
+
+Client::Admitted Client::admit_by_token(std::string_view channel, std::string_view token) const {
+  const std::int64_t now = core::sys::wall_seconds();
+  auto verified = clients_.parts_.subscription_tokens.subscription(token, now);
+  const SubscriptionClaims& claims = verified.claims;
+  if (verified.error == TokenError::expired)
+    return {.error = kErrorTokenExpired, .rule = std::string(verified.why)};
+  if (verified.error == TokenError::invalid)
+    return {.error = kErrorPermissionDenied, .rule = std::string(verified.why)};
   const hub::ClientId::Text id = id_.text();
-  if (verified.claims.channel != request.channel || verified.claims.user != user() ||
-      (!verified.claims.client.empty() && verified.claims.client != hub::view(id))) {
-    ending = kDisconnectInvalidToken;
-    return {};
-  }
-  if (verified.claims.expire_at != 0 && verified.claims.expire_at <= core::sys::wall_seconds())
-    return kErrorTokenExpired;
-  claims = std::move(verified.claims);
-  return {};
+  if (claims.channel != channel || claims.user != user() ||
+      (!claims.client.empty() && claims.client != hub::view(id)))
+    return {.disconnect = kDisconnectInvalidToken};
+  if (claims.expire_at != 0 && claims.expire_at <= now)
+    return {.error = kErrorTokenExpired, .rule = "the subscription's expire_at has passed"};
+  return {.claims = std::move(verified.claims)};
 }
 
 // The namespace's options, what a token says of them, then what the client wishes and may have.
@@ -291,20 +305,21 @@ void Client::sub_refresh(const Command& command) {
   if (subscription->server_side) return bad_request("sub_refresh of a server-side subscription");
   if (command.token.empty())
     return refuse(command, command.channel, kErrorBadRequest, "sub_refresh without a token");
-  const auto verified =
-      clients_.parts_.subscription_tokens.subscription(command.token, core::sys::wall_seconds());
-  if (verified.error == TokenError::expired)
-    return refuse(command, command.channel, kErrorTokenExpired, verified.why);
-  if (verified.error != TokenError::none || verified.claims.channel != command.channel ||
-      verified.claims.user != user()) {
+  const Admitted admitted = admit_by_token(command.channel, command.token);
+  if (admitted.error && admitted.error.code == kErrorTokenExpired.code)
+    return refuse(command, command.channel, kErrorTokenExpired, admitted.rule);
+  if (admitted.error || admitted.disconnect) {
     clients_.count(Refused::invalid_token);
     return disconnect(kDisconnectInvalidToken);
   }
-  subscription->expires = tick_of(verified.claims.expire_at);
+  const SubscriptionClaims& claims = admitted.claims;
+  subscription->expires = tick_of(claims.expire_at);
   any_expiring_ |= subscription->expires != 0;
-  if (!verified.claims.options.info.empty())
-    subscription->chan_info = std::make_unique<std::string>(verified.claims.options.info);
-  writer().refreshed(out(), command.id, Method::sub_refresh, expiry_of(verified.claims.expire_at));
+  if (const std::string& info = claims.options.info; !info.empty()) {
+    subscription->chan_info = std::make_unique<std::string>(info);
+    add_presence(*subscription);
+  }
+  writer().refreshed(out(), command.id, Method::sub_refresh, expiry_of(claims.expire_at));
   arm_next();
 }
 

@@ -10,21 +10,12 @@
 
 namespace spate::handlers::client {
 
+using core::earlier;
+using core::reached;
 using core::Tick;
 using hub::Ended;
 
 namespace {
-
-bool reached(Tick now, Tick deadline) {
-  return static_cast<std::int32_t>(now - deadline) >= 0;
-}
-
-// 0 is none.
-Tick earlier(Tick a, Tick b) {
-  if (a == 0) return b;
-  if (b == 0) return a;
-  return reached(a, b) ? b : a;
-}
 
 Tick not_none(Tick tick) {
   return tick == 0 ? 1 : tick;

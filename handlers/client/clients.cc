@@ -176,19 +176,25 @@ std::uint32_t Clients::refresh(const Target& target, bool expired, std::int64_t 
   });
 }
 
+// Made once for each encoding, not for each client.
 std::uint32_t Clients::message_all(std::string_view data,
                                    std::span<const std::string_view> exclude_clients,
                                    std::span<const std::string_view> exclude_users) {
+  std::array<std::string, kEncodings> messages;  // empty: cannot be said in it
+  protobuf_writer().message(messages[static_cast<std::size_t>(Encoding::protobuf)], data);
+  if (std::string scratch; is_json(data))
+    json_writer().message(messages[static_cast<std::size_t>(Encoding::json)],
+                          one_line(data, scratch));
+  hub::Exclusion exclusion;
+  exclusion.users.assign(exclude_users.begin(), exclude_users.end());
+  for (const std::string_view text : exclude_clients)
+    if (const auto id = hub::ClientId::parse(text)) exclusion.clients.push_back(*id);
   const std::vector<Client*> everybody = connected_;
   std::uint32_t count = 0;
   for (Client* const client : everybody) {
-    if (!client->connected()) continue;
-    const hub::ClientId::Text id = client->id_.text();
-    if (std::ranges::find(exclude_clients, hub::view(id)) != exclude_clients.end()) continue;
-    if (!client->user().empty() &&
-        std::ranges::find(exclude_users, client->user()) != exclude_users.end())
-      continue;
-    client->message(data);
+    const std::string& message = messages[static_cast<std::size_t>(client->encoding())];
+    if (message.empty() || !client->connected() || client->excluded(exclusion)) continue;
+    client->push(message);
     ++count;
   }
   return count;

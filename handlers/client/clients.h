@@ -25,6 +25,12 @@
 
 namespace spate::handlers::client {
 
+// Why commands about a channel are refused, for the log.
+inline constexpr std::string_view kNoNamespace =
+    "no namespace of that name is configured (channels)";
+inline constexpr std::string_view kBadName =
+    "the channel's name is too long (max_length), or not as channel_regex wants it";
+
 // With connections; its text is its name.
 struct User : core::TextBehind<User> {
   std::uint32_t connections = 0;
@@ -85,7 +91,7 @@ class Clients {
   // `expired`: they are ended with 3005.
   std::uint32_t refresh(const Target& target, bool expired, std::int64_t expire_at,
                         std::string_view info);
-  // To everybody connected. JSON clients get it when it is JSON.
+  // To everybody connected; to JSON clients when it is JSON. How many it was sent to.
   std::uint32_t message_all(std::string_view data,
                             std::span<const std::string_view> exclude_clients,
                             std::span<const std::string_view> exclude_users);

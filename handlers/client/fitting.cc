@@ -7,6 +7,20 @@
 
 namespace spate::handlers::client {
 
+bool fits(hub::DataFormat format, std::string_view data) {
+  switch (format) {
+    case hub::DataFormat::not_empty:
+      return !data.empty();
+    case hub::DataFormat::json:
+      return is_json(data);
+    case hub::DataFormat::json_object:
+      return is_json_object(data);
+    case hub::DataFormat::binary:
+      return true;
+  }
+  return false;
+}
+
 bool FittingPublications::add(std::span<const hub::KeptPublication> publications) {
   fitting_.reserve(fitting_.size() + publications.size());
   for (const hub::KeptPublication& kept : publications) {

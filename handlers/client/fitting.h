@@ -9,8 +9,12 @@
 #include <vector>
 
 #include "handlers/client/protocol.h"
+#include "handlers/hub/channel_options.h"
 
 namespace spate::handlers::client {
+
+// Whether a namespace that wants `format` takes `data` as a publication's.
+bool fits(hub::DataFormat format, std::string_view data);
 
 class FittingPublications {
  public:

@@ -3,6 +3,7 @@
 
 #include "codec/base64.h"
 #include "core/sys.h"
+#include "handlers/client/fitting.h"
 #include "handlers/client/json_text.h"
 #include "handlers/http/api.h"
 #include "handlers/http/api_handler.h"
@@ -78,20 +79,6 @@ void append_publication(std::string& out, const hub::Publication& publication) {
   out += '}';
 }
 
-bool fits(hub::DataFormat format, std::string_view data) {
-  switch (format) {
-    case hub::DataFormat::not_empty:
-      return !data.empty();
-    case hub::DataFormat::json:
-      return client::is_json(data);
-    case hub::DataFormat::json_object:
-      return client::is_json_object(data);
-    case hub::DataFormat::binary:
-      return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 const Api::Row Api::kMethods[] = {
@@ -135,7 +122,8 @@ Error Api::find_channel(std::string_view channel, const ChannelOptions*& options
 Error Api::publish_to(std::string_view channel, const ApiRequest& request, std::string& out) {
   const ChannelOptions* options = nullptr;
   if (const Error error = find_channel(channel, options)) return error;
-  if (!fits(options->publication_data_format, request.data)) return client::kErrorBadRequest;
+  if (!client::fits(options->publication_data_format, request.data))
+    return client::kErrorBadRequest;
   std::vector<hub::Tag> tags;
   for (const auto& [key, value] : request.tags) tags.push_back({key, value});
   const auto exclude_users = views(request.exclude_users);

@@ -545,6 +545,50 @@ TEST_F(ClientTest, ARefreshedInfoIsThePresencesToo) {
   EXPECT_THAT(peer.take()[0], HasSubstr(R"("conn_info":"new")"));
 }
 
+TEST_F(ClientTest, ASubscriptionTokenOfAnotherConnectionIs3500) {
+  const auto claims = [](const std::string& client) {
+    return R"({"sub":"anna","channel":"$a","client":")" + client + R"(","exp":)" + in_seconds(60) +
+           "}";
+  };
+  Peer& peer = world.connect("anna");
+  const hub::ClientId::Text id = peer.client->id().text();
+  const std::string own(hub::view(id));
+  peer.take();
+  world.subscribe(peer, "$a", R"(,"token":")" + token(claims(own)) + "\"");
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr(R"("subscribe":{"expires":true,"ttl":)")));
+  const auto refresh = [&](const std::string& with) {
+    world.say(peer, R"({"id":3,"sub_refresh":{"channel":"$a","token":")" + with + "\"}}");
+  };
+  refresh(token(claims(own)));
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr(R"("sub_refresh":{"expires":true,"ttl":)")));
+  refresh(token(R"({"sub":"anna","channel":"$a","expire_at":1})"));
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr("\"code\":109")));
+  refresh(token(claims("another")));
+  EXPECT_EQ(peer.disconnected.code, 3500);
+}
+
+TEST_F(ClientTest, ASubscriptionThatIsNotRefreshedEndsWith2501) {
+  Peer& peer = world.connect("anna");
+  world.subscribe(peer, "$a",
+                  R"(,"token":")" +
+                      token(R"({"sub":"anna","channel":"$a","exp":)" + in_seconds(5) + "}") + "\"");
+  for (int i = 0; i < 29; ++i, world.say(peer, "{}")) world.advance_ms(1000);
+  EXPECT_EQ(peer.client->subscription_count(), 1u);
+  peer.take();
+  world.advance_ms(1'100);
+  EXPECT_THAT(peer.take(), ElementsAre(HasSubstr(R"("unsubscribe":{"code":2501)")));
+}
+
+TEST(Client, WhereEverythingIsAllowedTokensAreNotLookedAt) {
+  ClientOptions options = anonymous();
+  options.insecure = true;
+  HubWorld open(kChannels, options);
+  Peer& peer = open.connect({}, R"({"token":"a.b.c"})");
+  peer.take();
+  open.subscribe(peer, "$a", R"(,"token":"a.b.c")");
+  EXPECT_THAT(peer.take(), ElementsAre(R"({"id":2,"subscribe":{}})"));
+}
+
 TEST_F(ClientTest, ATokenOfOtherChannelsEndsTheConnectionWith3010) {
   const auto claims = [](const std::string& channels) {
     return R"({"sub":"anna","exp":)" + in_seconds(60) + R"(,"channels":[)" + channels + "]}";
@@ -583,6 +627,21 @@ TEST_F(ClientTest, AUserIsReachedOnAllConnections) {
             1u);
   EXPECT_EQ(two.disconnected.code, 3503);
   EXPECT_FALSE(one.over());
+}
+
+TEST_F(ClientTest, AMessageToEverybodyCountsThoseItCanBeSaidTo) {
+  Peer& json = world.connect("anna");
+  Peer& protobuf = world.open(hub::Framing::websocket_protobuf, "bert");
+  world.say(protobuf, std::string("\x04\x08\x01\x22\x00", 5));
+  json.take();
+  protobuf.take();
+  EXPECT_EQ(world.clients->message_all("{\n}", {}, {}), 2u);
+  EXPECT_THAT(json.take(), ElementsAre(R"({"push":{"message":{"data":{}}}})"));
+  EXPECT_EQ(world.clients->message_all("\x01", {}, {}), 1u);
+  EXPECT_THAT(json.take(), IsEmpty());
+  EXPECT_EQ(protobuf.take().size(), 2u);
+  const hub::ClientId::Text id = json.client->id().text();
+  EXPECT_EQ(world.clients->message_all("1", std::vector{hub::view(id)}, {}), 1u);
 }
 
 TEST_F(ClientTest, ALostPositionEndsAServerSideSubscriptionWithItsConnection) {
