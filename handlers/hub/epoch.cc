@@ -8,23 +8,30 @@ namespace spate::handlers::hub {
 
 namespace {
 
-// 64 of them, so that six random bits are one. No two differ by nothing that JSON or a URL escapes.
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-static_assert(kAlphabet.size() == 64);
+// Nothing that JSON or a URL escapes, or that a shell or a spreadsheet takes for something else.
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static_assert(kAlphabet.size() == 52);
+
+// Six bits that are no letter's are thrown away, so that each letter is as likely as the others. A
+// system call for about 26 streams.
+char random_letter() {
+  static thread_local std::array<std::byte, 256> pool;
+  static thread_local std::size_t left = 0;
+  for (;;) {
+    if (left == 0) {
+      core::sys::random(pool);
+      left = pool.size();
+    }
+    const std::size_t drawn = std::to_integer<std::size_t>(pool[--left]) % 64;
+    if (drawn < kAlphabet.size()) return kAlphabet[drawn];
+  }
+}
 
 }  // namespace
 
 Epoch Epoch::random() {
-  // A system call for every 32 streams.
-  static thread_local std::array<std::byte, 32 * kLetters> pool;
-  static thread_local std::size_t left = 0;
-  if (left == 0) {
-    core::sys::random(pool);
-    left = pool.size();
-  }
   std::array<char, kLetters> letters;
-  for (char& letter : letters) letter = kAlphabet[std::to_integer<std::size_t>(pool[--left]) % 64];
+  for (char& letter : letters) letter = random_letter();
   return parse({letters.data(), kLetters});
 }
 

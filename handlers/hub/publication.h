@@ -11,14 +11,15 @@
 
 namespace spate::handlers::hub {
 
-// Names one incarnation of a channel's stream: eight letters, packed so that it copies and compares
-// as a number. A stream that was forgotten comes back with another one. 0: none.
+// Names one incarnation of a channel's stream: eight letters, A to Z and a to z, packed so that it
+// copies and compares as a number. A stream that was forgotten comes back with another one. 0:
+// none.
 class Epoch {
  public:
   static constexpr std::size_t kLetters = 8;
 
   constexpr Epoch() = default;
-  static Epoch random();  // from the kernel's generator
+  static Epoch random();  // from the kernel's generator; 45 bits
   // What a client says: anything but eight letters is an epoch that no stream has.
   static Epoch parse(std::string_view text);
 
