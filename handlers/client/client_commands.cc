@@ -92,6 +92,9 @@ void Client::publish(const Command& command) {
                               .history = options->history};
   if (options->exclude_publisher) request.exclude_clients = own_id;
   clients_.publish(*options, request, [&](const hub::PublishResult& result) {
+    if (result.error == hub::BrokerError::too_large)
+      return refuse(command, command.channel, kErrorBadRequest,
+                    "the data is larger than a history can keep");
     if (result.error != hub::BrokerError::none)
       return refuse(command, command.channel, kErrorInternal,
                     "the history has no room (--history-memory)");

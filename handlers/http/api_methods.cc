@@ -141,7 +141,9 @@ Error Api::publish_to(std::string_view channel, const ApiRequest& request, std::
   Error error;
   clients_.publish(*options, publish, [&](const hub::PublishResult& result) {
     if (result.error != BrokerError::none) {
-      error = client::kErrorInternal;
+      // 100 is temporary: who gets it asks again.
+      error = result.error == BrokerError::too_large ? client::kErrorBadRequest
+                                                     : client::kErrorInternal;
       return;
     }
     out += '{';

@@ -27,7 +27,8 @@ struct HistoryPolicy {
 
 enum class BrokerError : std::uint8_t {
   none,
-  no_room,  // the log's memory is used up by what may not be dropped, or the record is too large
+  no_room,      // the log's memory is used up by what may not be dropped: later there may be some
+  too_large,    // no segment of the log could ever hold it: asking again is of no use
   unavailable,  // no answer in time: whether it was done is unknown
 };
 

@@ -13,9 +13,11 @@ core::MetricGroup<BrokerMetrics> BrokerMetrics::add_to(core::MetricTable& table)
            "Publications dropped as asked. repeat: their idempotency key had been used. version: "
            "the channel was at that version or above.",
            &Metrics::suppressed, "reason", {"repeat", "version"});
-  rows.add("spate_publications_refused_total",
-           "Publications refused because the log had no room for them (--history-memory).",
-           &Metrics::refused);
+  rows.add(
+      "spate_publications_refused_total",
+      "Publications refused. no_room: the log had none for them (--history-memory). too_large: "
+      "they do not fit into a segment of it.",
+      &Metrics::refused, "reason", {"no_room", "too_large"});
   rows.add("spate_history_streams", "Channels whose position is kept.", &Metrics::streams);
   rows.add("spate_history_publications", "Publications kept for history and recovery.",
            &Metrics::kept);

@@ -20,7 +20,7 @@ struct alignas(64) BrokerMetrics {
 
   std::array<core::Counter, 2> suppressed;  // repeat, version
   std::array<core::Counter, 2> evictions;   // history, stream
-  core::Counter refused;
+  std::array<core::Counter, 2> refused;     // no room, too large
   core::Counter copied_bytes;
   core::Counter joins_leaves_dropped;
   core::Gauge presence;

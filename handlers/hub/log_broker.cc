@@ -50,8 +50,9 @@ PublishResult LogBroker::order(const PublishRequest& request) {
   const std::size_t bytes =
       request.history.on() ? publication_bytes(record, request) + kVersionBytes : result_bytes();
   if (!find_room(std::max(bytes, result_bytes()))) {
-    metrics_->refused.add();
-    return {BrokerError::no_room, {}, false};
+    const bool too_large = !log_.can_hold(bytes);
+    metrics_->refused[too_large ? 1 : 0].add();
+    return {too_large ? BrokerError::too_large : BrokerError::no_room, {}, false};
   }
   if (request.history.on()) return order_kept(request, record, now);
   keep_result({*record.key, now, {}});

@@ -141,7 +141,7 @@ void LogBroker::history(const HistoryRequest& request, const Done<HistoryResult>
   HistoryResult result;
   if (stream == nullptr && !room) {
     result.error = BrokerError::no_room;
-    metrics_->refused.add();
+    metrics_->refused[0].add();
     return done(result);
   }
   if (stream == nullptr) {

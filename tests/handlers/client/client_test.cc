@@ -172,6 +172,17 @@ TEST_F(ClientTest, AnOwnPublicationComesBackWithWhoSaidIt) {
                                          HasSubstr(R"("info":{"user":"","client":")"))));
 }
 
+// 100 is temporary: an SDK's user would try for ever.
+TEST_F(ClientTest, APublicationThatNoHistoryCanKeepIs107) {
+  Peer& anna = world.connect("anna");
+  anna.take();
+  const std::string data(core::LogMemory::kSegmentBytes, '1');
+  world.say(anna, R"({"id":3,"publish":{"channel":"chat:a","data":")" + data + R"("}})");
+  EXPECT_THAT(anna.last(), HasSubstr("\"code\":107"));
+  world.say(anna, R"({"id":4,"publish":{"channel":"chat:a","data":1}})");
+  EXPECT_EQ(anna.last(), R"({"id":4,"publish":{}})");
+}
+
 TEST_F(ClientTest, APublisherCanBeLeftOut) {
   Peer& anna = world.subscribe(world.connect("anna"), "quiet:a");
   Peer& bert = world.subscribe(world.connect("bert"), "quiet:a");

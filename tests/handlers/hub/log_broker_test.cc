@@ -106,7 +106,7 @@ TEST_F(LogBrokerTest, ThenWholeStreamsGoAndComeBackInANewEpoch) {
     tops.push_back(publish({channel(i), "x", {1, 60'000, 3'600'000}}).position);
   }
   EXPECT_GT(metrics().evictions[1], 500u);
-  EXPECT_EQ(metrics().refused, 0u);
+  EXPECT_EQ(metrics().refused[0], 0u);
   restart();
   EXPECT_EQ(read(channel(999)).top, tops[999]);
   const StreamPosition again = publish({channel(0), "y", {1, 60'000, 3'600'000}}).position;
@@ -123,7 +123,7 @@ TEST_F(LogBrokerTest, OutcomesOfKeysDoNotGoEarlySoRequestsAreRefused) {
     post.key = "k" + std::to_string(accepted);
     if (publish(post).error == BrokerError::no_room) break;
   }
-  EXPECT_EQ(metrics().refused, 1u);
+  EXPECT_EQ(metrics().refused[0], 1u);
   EXPECT_EQ(publish("news", "x").error, BrokerError::no_room);
   EXPECT_EQ(read("news").error, "no_room");
   EXPECT_EQ(publish({"chat", "x", {}}).error, BrokerError::none);
@@ -138,8 +138,10 @@ TEST_F(LogBrokerTest, OutcomesOfKeysDoNotGoEarlySoRequestsAreRefused) {
   EXPECT_EQ(metrics().results, 0u);
 }
 
-TEST_F(LogBrokerTest, ARecordLargerThanASegmentIsRefused) {
-  EXPECT_EQ(publish("news", std::string(kSegment, 'x')).error, BrokerError::no_room);
+TEST_F(LogBrokerTest, ARecordLargerThanASegmentIsTooLarge) {
+  EXPECT_EQ(publish("news", std::string(kSegment, 'x')).error, BrokerError::too_large);
+  EXPECT_EQ(metrics().refused[0], 0u);
+  EXPECT_EQ(metrics().refused[1], 1u);
   EXPECT_EQ(metrics().evictions[0], 0u);
   EXPECT_THAT(sink_.lines, IsEmpty());
   EXPECT_EQ(publish("news", std::string(kSegment / 2, 'x')).error, BrokerError::none);

@@ -1,7 +1,7 @@
 // The server API: every way to show the key, what it says when it refuses, and the methods that
 // publish and tell.
 import assert from 'node:assert/strict';
-import { check } from '../checks.mjs';
+import { check, show } from '../checks.mjs';
 import { encodings } from '../encoding.mjs';
 import { Spate, apiKey } from '../spate.mjs';
 import { Wire, onTheWire } from '../wire.mjs';
@@ -63,6 +63,7 @@ const bad = [
   ['publish', { channel: 'news' }, 107, 400],
   ['publish', { channel: 'nowhere:x', data: 1 }, 102, 404],
   ['publish', { channel: 'news', b64data: '%' }, 107, 400],
+  ['publish', { channel: 'kept:large', data: 'x'.repeat(1 << 20) }, 107, 400], // a segment's bytes
   ['broadcast', { channels: [], data: 1 }, 107, 400],
   ['presence', { channel: 'news' }, 108, 400],
   ['presence_stats', { channel: 'nowhere:x' }, 102, 404],
@@ -78,7 +79,7 @@ const bad = [
 ];
 check('refuses with codes, or with HTTP statuses where that is asked for', async () => {
   for (const [method, body, code, status] of bad) {
-    const what = `${method} ${JSON.stringify(body)}`;
+    const what = `${method} ${show(body)}`;
     const plain = await spate.call(method, body);
     assert.deepEqual([plain.status, plain.json?.error?.code], [200, code], `${what} ${plain.text}`);
     assert.ok(plain.json.error.message);
