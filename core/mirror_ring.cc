@@ -4,13 +4,13 @@
 
 namespace spate::core {
 
-MirrorRing MirrorRing::map(int fd, std::uint64_t offset, std::size_t capacity) {
+MirrorRing MirrorRing::map(int fd, std::uint64_t offset, std::size_t capacity, bool writable) {
   MirrorRing ring;
   // Address space first, as one piece, so that the second half cannot be taken by another mapping.
   std::byte* const base = sys::reserve(2 * capacity);
   if (base == nullptr) return ring;
-  if (!sys::map_shared(base, capacity, fd, offset) ||
-      !sys::map_shared(base + capacity, capacity, fd, offset)) {
+  if (!sys::map_shared(base, capacity, fd, offset, writable) ||
+      !sys::map_shared(base + capacity, capacity, fd, offset, writable)) {
     sys::unmap(base, 2 * capacity);
     return ring;
   }

@@ -28,7 +28,7 @@ class MirrorRing {
 
   // Maps `capacity` bytes (a multiple of the page size) of `fd` at `offset`. An empty ring (base()
   // null) when the kernel refuses.
-  static MirrorRing map(int fd, std::uint64_t offset, std::size_t capacity);
+  static MirrorRing map(int fd, std::uint64_t offset, std::size_t capacity, bool writable = true);
   // The same over a memfd of its own.
   static MirrorRing create(const char* name, std::size_t capacity);
 

@@ -49,6 +49,7 @@ class RecordLog {
   };
 
   static constexpr std::size_t kHeaderBytes = 8;
+  static constexpr std::size_t kKindOffset = 4;  // in it, behind the payload's bytes
   // Free segments that only copying forward may use.
   static constexpr std::uint32_t kReserve = 1;
 

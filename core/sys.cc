@@ -253,9 +253,9 @@ std::byte* reserve(std::size_t bytes) {
   void* at = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
 }
-bool map_shared(std::byte* at, std::size_t bytes, int fd, std::uint64_t offset) {
-  void* mapped = ::mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-                        static_cast<off_t>(offset));
+bool map_shared(std::byte* at, std::size_t bytes, int fd, std::uint64_t offset, bool writable) {
+  void* mapped = ::mmap(at, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                        MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(offset));
   return mapped != MAP_FAILED;
 }
 std::byte* map_anonymous(std::size_t bytes) {

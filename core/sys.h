@@ -99,7 +99,8 @@ int memfd_create(const char* name);
 int ftruncate(int fd, std::uint64_t bytes);
 int punch_hole(int fd, std::uint64_t offset, std::uint64_t bytes);
 std::byte* reserve(std::size_t bytes);  // address space without memory; null on failure
-bool map_shared(std::byte* at, std::size_t bytes, int fd, std::uint64_t offset);
+bool map_shared(std::byte* at, std::size_t bytes, int fd, std::uint64_t offset,
+                bool writable = true);
 std::byte* map_anonymous(std::size_t bytes);  // zeroed; null on failure
 void unmap(std::byte* at, std::size_t bytes);
 

@@ -320,9 +320,9 @@ std::byte* reserve(std::size_t bytes) {
   if (at != nullptr) sys_faults().mapped(static_cast<std::int64_t>(bytes));
   return at;
 }
-bool map_shared(std::byte* at, std::size_t bytes, int fd, std::uint64_t offset) {
+bool map_shared(std::byte* at, std::size_t bytes, int fd, std::uint64_t offset, bool writable) {
   if (sys_faults().before(Call::map_shared) != 0) return false;
-  return real_sys::map_shared(at, bytes, fd, offset);
+  return real_sys::map_shared(at, bytes, fd, offset, writable);
 }
 std::byte* map_anonymous(std::size_t bytes) {
   if (sys_faults().before(Call::map_anonymous) != 0) return nullptr;
