@@ -77,8 +77,9 @@ compare: all ## Spate, the floor and other servers in one run (QUICK=1 ROWS=… 
 conformance: build-tests ## RFC 6455 row by row, against the real binary (T=regex selects)
 	@$(BUILD)/tests/conformance/conformance $(if $(T),'$(T)')
 
-sim: build-tests ## brokers killed after each of their stores, in many more schedules (ROUNDS=… SEED=…)
+sim: build-tests ## processes killed after any of their stores, in many more schedules (ROUNDS=… SEED=…)
 	@$(BUILD)/tests/sim_log_broker $(or $(ROUNDS),500) $(SEED)
+	@$(BUILD)/tests/sim_bus $(or $(ROUNDS),500) $(SEED)
 
 kill-series: build-tests ## workers killed, stopped and starved under load, a hundred times each
 	@for s in kill descriptors stop; do python3 tests/system/supervision.py $(BUILD)/spate $$s --rounds 100; done
@@ -86,6 +87,11 @@ kill-series: build-tests ## workers killed, stopped and starved under load, a hu
 kill-hub: build-tests ## the hub's worker killed under load for S seconds, nothing lost, doubled or reordered
 	$(call need,clients)
 	@node tests/clients/centrifuge/kill_checker.mjs --spate $(BUILD)/spate --seconds $(S) $(ARGS)
+
+chaos: build-tests ## four workers and their broker killed and stopped at random for ten minutes, nothing lost (S=600)
+	$(call need,clients)
+	@node tests/clients/centrifuge/kill_checker.mjs --spate $(BUILD)/spate --workers 4 --blows kill,stop \
+	  --subscribers 200 --channels 20 --of 2 --pause 4 --seconds $(if $(filter 60,$(S)),600,$(S)) $(ARGS)
 
 million: all ## a million connections at once on this machine, and the curve to there (ARGS=… for flags)
 	@python3 tools/million $(ARGS)
@@ -114,4 +120,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub million leak soak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub chaos million leak soak format lint install clean help

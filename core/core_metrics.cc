@@ -103,8 +103,8 @@ MetricGroup<Loop> add_loop(MetricTable& table) {
   return rows.group();
 }
 
-MetricGroup<SlotMetrics> add_slots(MetricTable& table, std::uint32_t workers) {
-  auto rows = table.group<SlotMetrics>(MetricScope::instance, "worker", worker_names(workers));
+MetricGroup<SlotMetrics> add_slots(MetricTable& table, const ProcessCounts& counts) {
+  auto rows = table.group<SlotMetrics>(MetricScope::instance, "worker", slot_names(counts));
   rows.add("spate_worker_restarts_total", "Worker processes started in another's place.",
            &SlotMetrics::restarts);
   rows.add("spate_worker_crashes_total", "Worker processes that ended by a signal or an error.",
@@ -119,15 +119,15 @@ MetricGroup<SlotMetrics> add_slots(MetricTable& table, std::uint32_t workers) {
   return rows.group();
 }
 
-MetricGroup<ProcessMetrics> add_processes(MetricTable& table, std::uint32_t workers) {
-  auto rows = table.group<ProcessMetrics>(MetricScope::instance, "process", process_names(workers));
+MetricGroup<ProcessMetrics> add_processes(MetricTable& table, const ProcessCounts& counts) {
+  auto rows = table.group<ProcessMetrics>(MetricScope::instance, "process", process_names(counts));
   rows.add("spate_log_lines_dropped_total", "Log lines that standard error did not take.",
            &ProcessMetrics::log_lines_dropped);
   return rows.group();
 }
 
-MetricGroup<UsageMetrics> add_usage(MetricTable& table, std::uint32_t workers) {
-  auto rows = table.group<UsageMetrics>(MetricScope::scrape, "process", process_names(workers));
+MetricGroup<UsageMetrics> add_usage(MetricTable& table, const ProcessCounts& counts) {
+  auto rows = table.group<UsageMetrics>(MetricScope::scrape, "process", process_names(counts));
   rows.add("spate_process_cpu_seconds_total",
            "CPU time, user and system, of the process that there is now.", &UsageMetrics::cpu_ns);
   rows.add("spate_process_resident_memory_bytes",
@@ -146,28 +146,31 @@ MetricGroup<StateMetrics> add_state(MetricTable& table) {
 
 }  // namespace
 
-CoreMetrics CoreMetrics::add_to(MetricTable& table, std::uint32_t workers) {
+CoreMetrics CoreMetrics::add_to(MetricTable& table, const ProcessCounts& counts) {
   CoreMetrics metrics;
   metrics.connections = add_connections(table);
   metrics.listeners = add_listeners(table);
   metrics.tls = add_tls(table);
   metrics.loop = add_loop(table);
-  metrics.slots = add_slots(table, workers);
-  metrics.processes = add_processes(table, workers);
-  metrics.usage = add_usage(table, workers);
+  metrics.slots = add_slots(table, counts);
+  metrics.processes = add_processes(table, counts);
+  metrics.usage = add_usage(table, counts);
   metrics.state = add_state(table);
   return metrics;
 }
 
-std::vector<std::string> worker_names(std::uint32_t workers) {
+std::vector<std::string> slot_names(const ProcessCounts& counts) {
   std::vector<std::string> names;
-  for (std::uint32_t slot = 0; slot < workers; ++slot) names.push_back(std::to_string(slot));
+  for (std::uint32_t slot = 0; slot < counts.workers; ++slot) names.push_back(std::to_string(slot));
+  if (!counts.companion.empty()) names.push_back(counts.companion);
   return names;
 }
 
-std::vector<std::string> process_names(std::uint32_t workers) {
+std::vector<std::string> process_names(const ProcessCounts& counts) {
   std::vector<std::string> names;
-  for (const std::string& worker : worker_names(workers)) names.push_back("worker " + worker);
+  for (std::uint32_t slot = 0; slot < counts.workers; ++slot)
+    names.push_back("worker " + std::to_string(slot));
+  if (!counts.companion.empty()) names.push_back(counts.companion);
   names.push_back("master");
   return names;
 }

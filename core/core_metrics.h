@@ -111,9 +111,15 @@ inline constexpr std::string_view kRefusalsHelp =
     "serve it.";
 
 // Where they lie.
+// The processes of a server besides its master.
+struct ProcessCounts {
+  std::uint32_t workers = 0;
+  std::string companion;  // what the one that accepts nothing is called; empty: there is none
+};
+
 struct CoreMetrics {
   // In the master. What the workers of one server share is named after their slots.
-  static CoreMetrics add_to(MetricTable& table, std::uint32_t workers);
+  static CoreMetrics add_to(MetricTable& table, const ProcessCounts& counts);
 
   MetricGroup<LoopMetrics> loop;
   MetricGroup<ConnectionMetrics> connections;
@@ -126,7 +132,7 @@ struct CoreMetrics {
 };
 
 // Label values that several tables share: "0", "1" … and "worker 0", "worker 1" … "master".
-std::vector<std::string> worker_names(std::uint32_t workers);
-std::vector<std::string> process_names(std::uint32_t workers);
+std::vector<std::string> slot_names(const ProcessCounts& counts);
+std::vector<std::string> process_names(const ProcessCounts& counts);
 
 }  // namespace spate::core

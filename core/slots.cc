@@ -7,12 +7,13 @@
 namespace spate::core {
 
 Slots::~Slots() {
-  if (slots_ != nullptr) sys::unmap(reinterpret_cast<std::byte*>(slots_), count_ * sizeof(Slot));
+  if (slots_ != nullptr) sys::unmap(reinterpret_cast<std::byte*>(slots_), all_ * sizeof(Slot));
   for (const int fd : wake_fds_) sys::close(fd);
 }
 
-int Slots::create(std::uint32_t count) {
-  const std::size_t bytes = count * sizeof(Slot);
+int Slots::create(std::uint32_t count, std::uint32_t companions) {
+  const std::uint32_t all = count + companions;
+  const std::size_t bytes = all * sizeof(Slot);
   const int fd = sys::memfd_create("spate-slots");
   if (fd < 0) return fd;
   int result = sys::ftruncate(fd, bytes);
@@ -20,12 +21,13 @@ int Slots::create(std::uint32_t count) {
   if (at != nullptr && sys::map_shared(at, bytes, fd, 0)) {
     slots_ = reinterpret_cast<Slot*>(at);
     count_ = count;
-    for (std::uint32_t i = 0; i < count; ++i) new (&slots_[i]) Slot;
+    all_ = all;
+    for (std::uint32_t i = 0; i < all; ++i) new (&slots_[i]) Slot;
   } else if (result == 0) {
     result = -ENOMEM;
   }
   sys::close(fd);
-  while (result == 0 && wake_fds_.size() <= count) {
+  while (result == 0 && wake_fds_.size() <= all) {
     const int wake = sys::event_fd();
     if (wake < 0) return wake;
     wake_fds_.push_back(wake);

@@ -43,10 +43,12 @@ class Slots {
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
-  // In the master, before any fork. 0 or a negative errno.
-  int create(std::uint32_t count);
+  // In the master, before any fork: slots of workers, and behind them those of processes that
+  // accept no connections. 0 or a negative errno.
+  int create(std::uint32_t count, std::uint32_t companions = 0);
 
-  std::uint32_t count() const { return count_; }
+  std::uint32_t count() const { return count_; }  // of workers
+  std::uint32_t all() const { return all_; }
   // The whole server is leaving, not one worker. Written by the master.
   bool leaving() const { return slots_[0].server_leaving.load(); }
   void set_leaving() { slots_[0].server_leaving.store(true); }
@@ -54,9 +56,9 @@ class Slots {
 
   // Readable when the slot's worker, or the master, was woken. Drain with take_wake().
   int wake_fd(std::uint32_t index) const { return wake_fds_[index]; }
-  int master_wake_fd() const { return wake_fds_[count_]; }
+  int master_wake_fd() const { return wake_fds_[all_]; }
   void wake(std::uint32_t index) const { signal(wake_fds_[index]); }
-  void wake_master() const { signal(wake_fds_[count_]); }
+  void wake_master() const { signal(wake_fds_[all_]); }
   static void take_wake(int fd);
 
  private:
@@ -64,6 +66,7 @@ class Slots {
 
   Slot* slots_ = nullptr;
   std::uint32_t count_ = 0;
+  std::uint32_t all_ = 0;
   std::vector<int> wake_fds_;  // one a slot, then the master's
 };
 

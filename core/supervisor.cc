@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "core/log.h"
 #include "core/process.h"
@@ -52,7 +53,7 @@ Supervisor::Supervisor(Options options, Slots& slots, std::vector<std::vector<in
       wake_sink_number_(reactor_.add_sink(wake_sink_)),
       tick_([this] { tick(); }),
       leave_deadline_([this] { kill_all(); }) {
-  for (std::uint32_t i = 0; i < slots_.count(); ++i)
+  for (std::uint32_t i = 0; i < slots_.all(); ++i)
     places_.push_back(std::make_unique<Place>(*this, i));
 }
 
@@ -81,8 +82,9 @@ int Supervisor::start() {
   if (error == 0) error = signals_.watch({SIGTERM, SIGINT, SIGCHLD, SIGHUP, SIGUSR2});
   if (error == 0) error = reactor_.add(slots_.master_wake_fd(), EPOLLIN, {wake_sink_number_, 0, 0});
   if (error != 0) return error;
-  for (std::uint32_t i = 0; i < slots_.count(); ++i) {
-    watch_listeners(i, true);
+  // Companions first: workers have something to ask them.
+  for (std::uint32_t i = slots_.all(); i-- > 0;) {
+    if (!companion(i)) watch_listeners(i, true);
     spawn(i);
   }
   reactor_.precise().arm(tick_, sys::monotonic_ns() + kTickNs);
@@ -90,7 +92,7 @@ int Supervisor::start() {
 }
 
 void Supervisor::spawn(std::uint32_t index) {
-  if (leaving_) return;
+  if (leaving_ && !(companion(index) && any_worker())) return;
   Slot& slot = slots_[index];
   Place& place = *places_[index];
   slot.state.store(WorkerState::starting);
@@ -100,12 +102,14 @@ void Supervisor::spawn(std::uint32_t index) {
   const bool again = slot.generation.fetch_add(1) > 0;
   place.born_ns = place.turned_ns = sys::monotonic_ns();
   place.ending = place.stuck = false;
+  if (options_.on_begin) options_.on_begin(index);
   const int pid = sys::fork();
   if (pid == 0) become_worker(index);
   if (pid < 0) {
-    log::error("cannot start worker {slot}: {reason}",
-               {{"slot", index}, {"reason", std::strerror(-pid)}});
+    log::error("cannot start {process}: {reason}",
+               {{"process", name_of(index)}, {"reason", std::strerror(-pid)}});
     slot.state.store(WorkerState::absent);
+    if (options_.on_gone) options_.on_gone(index);
     return plan_restart(index, true);
   }
   place.pid = pid;
@@ -143,10 +147,12 @@ void Supervisor::on_signal(int signal) {
 void Supervisor::reap_all() {
   int status = 0;
   for (int pid = sys::reap(&status); pid > 0; pid = sys::reap(&status)) {
-    for (std::uint32_t i = 0; i < slots_.count(); ++i)
+    for (std::uint32_t i = 0; i < slots_.all(); ++i)
       if (places_[i]->pid == pid) on_death(i, status);
   }
-  if (leaving_ && !anybody()) reactor_.stop();
+  if (!leaving_) return;
+  if (!any_worker()) dismiss_companions();
+  if (!anybody()) reactor_.stop();
 }
 
 void Supervisor::on_death(std::uint32_t index, int status) {
@@ -158,14 +164,14 @@ void Supervisor::on_death(std::uint32_t index, int status) {
         WIFSIGNALED(status) ? std::string("killed by signal ") + std::to_string(WTERMSIG(status)) +
                                   " (" + ::strsignal(WTERMSIG(status)) + ")"
                             : "ended with code " + std::to_string(WEXITSTATUS(status));
-    log::error("worker {slot} was {how}; its last message: {message}",
-               {{"slot", index},
+    log::error("{process} was {how}; its last message: {message}",
+               {{"process", name_of(index)},
                 {"how", how},
                 {"message", last_message_of(slot)},
                 {"pid", place.pid},
                 {"build", build_id()}});
   } else if (!leaving_) {
-    log::info("worker {slot} has left", {{"slot", index}, {"pid", place.pid}});
+    log::info("{process} has left", {{"process", name_of(index)}, {"pid", place.pid}});
   }
   if (crashed) place.metrics->crashes.add();
   place.pid = 0;
@@ -173,7 +179,7 @@ void Supervisor::on_death(std::uint32_t index, int status) {
   slot.state.store(WorkerState::absent);
   reactor_.precise().cancel(place.kill);
   if (options_.on_gone) options_.on_gone(index);
-  if (leaving_) return;
+  if (leaving_ && !(companion(index) && any_worker())) return;
   plan_restart(index, crashed);
   review();
 }
@@ -188,9 +194,9 @@ void Supervisor::plan_restart(std::uint32_t index, bool crashed) {
   place.pause_ns = often || again ? std::clamp(2 * place.pause_ns, kFirstPauseNs, kMaxPauseNs) : 0;
   if (place.pause_ns == 0) return spawn(index);
   // Where nobody else serves, a long pause would be an outage.
-  if (!anybody()) place.pause_ns = kLonelyPauseNs;
-  log::warn("worker {slot} keeps crashing: next try in {seconds} s",
-            {{"slot", index}, {"seconds", static_cast<double>(place.pause_ns) / 1e9}});
+  if (companion(index) || !any_worker()) place.pause_ns = kLonelyPauseNs;
+  log::warn("{process} keeps crashing: next try in {seconds} s",
+            {{"process", name_of(index)}, {"seconds", static_cast<double>(place.pause_ns) / 1e9}});
   reactor_.precise().arm(place.restart, now + place.pause_ns);
 }
 
@@ -287,7 +293,7 @@ void Supervisor::review() {
 
 void Supervisor::tick() {
   const std::int64_t now = sys::monotonic_ns();
-  for (std::uint32_t i = 0; i < slots_.count(); ++i) {
+  for (std::uint32_t i = 0; i < slots_.all(); ++i) {
     Place& place = *places_[i];
     const std::uint64_t turns = slots_[i].turns.load(std::memory_order_relaxed);
     if (turns != place.last_turns) {
@@ -308,8 +314,8 @@ void Supervisor::end_stalled(std::uint32_t index) {
   Place& place = *places_[index];
   place.ending = true;
   place.metrics->stalls.add();
-  log::error("worker {slot} has stood still too long (--stall-ms): ending it",
-             {{"slot", index}, {"pid", place.pid}});
+  log::error("{process} has stood still too long (--stall-ms): ending it",
+             {{"process", name_of(index)}, {"pid", place.pid}});
   (void)sys::kill(place.pid, SIGABRT);  // a core file shows where it stands
   (void)sys::kill(place.pid, SIGCONT);  // a stopped process takes no other signal
   reactor_.precise().arm(place.kill, sys::monotonic_ns() + 1'000'000'000);
@@ -320,10 +326,11 @@ void Supervisor::begin_leaving() {
   slots_.set_leaving();
   log::info("leaving: {workers} workers drain", {{"workers", slots_.count()}});
   review();
-  for (const auto& place : places_) {
-    reactor_.precise().cancel(place->restart);
-    if (place->pid > 0) (void)sys::kill(place->pid, SIGTERM);
+  for (std::uint32_t i = 0; i < slots_.count(); ++i) {
+    reactor_.precise().cancel(places_[i]->restart);
+    if (places_[i]->pid > 0) (void)sys::kill(places_[i]->pid, SIGTERM);
   }
+  if (!any_worker()) dismiss_companions();
   reactor_.precise().arm(leave_deadline_, sys::monotonic_ns() + options_.leave_ns);
   if (!anybody()) reactor_.stop();
 }
@@ -335,6 +342,24 @@ void Supervisor::kill_all() {
 
 bool Supervisor::anybody() const {
   return std::ranges::any_of(places_, [](const auto& place) { return place->pid > 0; });
+}
+
+bool Supervisor::any_worker() const {
+  return std::any_of(places_.begin(), places_.begin() + slots_.count(),
+                     [](const auto& place) { return place->pid > 0; });
+}
+
+// Nobody asks them any more.
+void Supervisor::dismiss_companions() {
+  if (std::exchange(dismissed_, true)) return;
+  for (std::uint32_t i = slots_.count(); i < slots_.all(); ++i) {
+    reactor_.precise().cancel(places_[i]->restart);
+    if (places_[i]->pid > 0) (void)sys::kill(places_[i]->pid, SIGTERM);
+  }
+}
+
+std::string Supervisor::name_of(std::uint32_t slot) const {
+  return companion(slot) ? options_.companion : "worker " + std::to_string(slot);
 }
 
 }  // namespace spate::core

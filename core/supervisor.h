@@ -9,6 +9,10 @@
 //                                nobody took one) is covered: a neighbour polls its sockets until
 //                                it is well
 //
+// Slots behind the workers' are those of companions: processes that accept nothing, are supervised
+// like workers, and leave when all workers have. Their absence is everybody's outage: they are
+// replaced without a growing pause.
+//
 // The sockets are the master's and outlive every worker, so what waits in their queues is never
 // lost. The listeners are watched one-shot: under load that is one wake-up of the master a
 // kPatience, without load none.
@@ -18,6 +22,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/core_metrics.h"
@@ -49,10 +54,13 @@ class Supervisor {
     std::int64_t leave_ns = 0;  // how long workers have to leave before they are killed
     // Runs in the new process; its return value is the exit code.
     std::function<int(const Birth&)> work;
+    std::string companion = "companion";  // what log lines call one
     // On SIGHUP.
     std::function<void()> on_reload{};
     // After a worker's death, before another takes its slot.
     std::function<void(std::uint32_t slot)> on_gone{};
+    // Before a process begins in a slot: its generation.
+    std::function<void(std::uint32_t slot)> on_begin{};
     // Null: of its own.
     SlotMetrics* slot_metrics = nullptr;  // one a slot
     ProcessMetrics* process_metrics = nullptr;
@@ -122,6 +130,10 @@ class Supervisor {
   void begin_leaving();
   void kill_all();
   bool anybody() const;
+  bool any_worker() const;
+  bool companion(std::uint32_t slot) const { return slot >= slots_.count(); }
+  std::string name_of(std::uint32_t slot) const;
+  void dismiss_companions();
 
   const Options options_;
   const MetricsOf<ProcessMetrics> process_metrics_;
@@ -140,6 +152,7 @@ class Supervisor {
   int lifeline_write_ = -1;
   bool announced_ = false;  // that all workers are ready
   bool leaving_ = false;
+  bool dismissed_ = false;           // companions were told to leave
   std::uint64_t drops_counted_ = 0;  // of log::dropped()
 };
 

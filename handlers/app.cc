@@ -16,6 +16,7 @@
 #include "core/sys.h"
 #include "core/tls_memory.h"
 #include "handlers/client/hub_module.h"
+#include "handlers/companion.h"
 #include "handlers/echo.h"
 #include "handlers/http/health.h"
 #include "handlers/http/metrics.h"
@@ -48,15 +49,14 @@ int fail(std::string_view why) {
   return 1;
 }
 
-// As many as asked for, or one for each CPU; no more than the modules can be shared by.
-std::uint32_t worker_count(const Settings& settings, const Registry& registry) {
-  std::uint32_t most = 0;
-  for (const auto& module : registry.modules())
-    if (const std::uint32_t own = module->most_workers(); own != 0)
-      most = most == 0 ? own : std::min(most, own);
-  if (settings.workers == 0)
-    return most == 0 ? core::sys::cpu_count() : std::min(most, core::sys::cpu_count());
-  return static_cast<std::uint32_t>(settings.workers);
+std::uint32_t worker_count(const Settings& settings) {
+  return settings.workers == 0 ? core::sys::cpu_count()
+                               : static_cast<std::uint32_t>(settings.workers);
+}
+
+bool any_companion(const Registry& registry, std::uint32_t workers) {
+  return std::ranges::any_of(registry.modules(),
+                             [&](const auto& module) { return module->wants_companion(workers); });
 }
 
 // What workers show TLS clients. The ticket keys stay when certificates change, so that sessions
@@ -108,6 +108,7 @@ class Certificates {
 int work(const Settings& settings, const Registry& registry, core::Slots& slots,
          ServerMetrics& metrics, const ServerSockets& sockets, const core::Snapshot& certificates,
          const core::Birth& birth) {
+  if (birth.slot >= slots.count()) return Companion(registry, slots, metrics, birth).run();
   std::optional<Worker> worker;
   try {
     worker.emplace(settings, registry, slots, metrics, sockets, certificates, birth);
@@ -119,7 +120,7 @@ int work(const Settings& settings, const Registry& registry, core::Slots& slots,
 }
 
 int serve(const Settings& settings, const Registry& registry) {
-  const std::uint32_t workers = worker_count(settings, registry);
+  const std::uint32_t workers = worker_count(settings);
   Certificates certificates(settings);
   if (const auto opened = certificates.open(); !opened) return fail(opened.error());
   const auto sockets = open_sockets(settings, workers);
@@ -133,12 +134,12 @@ int serve(const Settings& settings, const Registry& registry) {
       return fail("cannot become " + settings.user +
                   " (--user): " + (error == -ENOENT ? "no such user" : std::strerror(-error)));
   core::Slots slots;
-  int error = slots.create(workers);
+  int error = slots.create(workers, any_companion(registry, workers) ? 1 : 0);
   ServerMetrics metrics(registry, slots);
   if (error == 0) error = metrics.create();
   if (error < 0) return fail(std::string("cannot create shared memory: ") + std::strerror(-error));
   for (const auto& module : registry.modules())
-    if (const auto prepared = module->prepare(); !prepared) return fail(prepared.error());
+    if (const auto prepared = module->prepare(workers); !prepared) return fail(prepared.error());
 
   constexpr std::int64_t kMs = 1'000'000;
   const std::int64_t leave_ms = std::int64_t{settings.drain_delay_ms} +
@@ -151,8 +152,21 @@ int serve(const Settings& settings, const Registry& registry) {
                                      return work(settings, registry, slots, metrics, *sockets,
                                                  certificates.snapshot(), birth);
                                    },
+                               .companion = "the " + std::string(kCompanionName),
                                .on_reload = [&] { certificates.reload(slots); },
-                               .on_gone = [&](std::uint32_t slot) { metrics.on_worker_gone(slot); },
+                               .on_gone =
+                                   [&](std::uint32_t slot) {
+                                     metrics.on_worker_gone(slot);
+                                     if (slot >= workers) return;
+                                     for (const auto& module : registry.modules())
+                                       module->on_worker_gone(slot);
+                                   },
+                               .on_begin =
+                                   [&](std::uint32_t slot) {
+                                     if (slot >= workers) return;
+                                     for (const auto& module : registry.modules())
+                                       module->on_worker_begin(slot);
+                                   },
                                .slot_metrics = &metrics.instance().of(metrics.core().slots),
                                .process_metrics = &metrics.master_process()},
                               slots, sockets->descriptors_of_slots());
@@ -171,15 +185,6 @@ int run(int argc, char** argv, const Registry& registry) {
   SettingTable table(spate_program());
   add_settings(table, settings);
   for (const auto& module : registry.modules()) module->add_settings(table);
-  // Of the settings of all modules, which are known by then.
-  table.add_check([&]() -> std::optional<Complaint> {
-    for (const auto& module : registry.modules())
-      if (const std::uint32_t most = module->most_workers();
-          most != 0 && settings.workers > static_cast<int>(most))
-        return Complaint{"workers", "more than a hub can be shared by yet; write " +
-                                        std::to_string(most) + ", or leave it out"};
-    return std::nullopt;
-  });
   const Outcome outcome = table.parse(arguments, environ);
   if (!outcome.run()) return outcome.finish();
   for (const auto& module : registry.modules())

@@ -38,8 +38,15 @@ struct Mounts {
   Routes& operators;  // on the internal one
   const Settings& settings;
   const WorkerStatus& status;
+  std::uint32_t slot;         // this worker's
   core::MetricView counters;  // this worker's: counters.of(group) is where the module counts
   const ServerMetrics& metrics;
+};
+
+// What a module may use in the process beside the workers.
+struct CompanionMounts {
+  core::Reactor& reactor;
+  core::MetricView counters;
 };
 
 class Module {
@@ -50,18 +57,31 @@ class Module {
   // In the master, when the settings are known and before shared memory is made. The groups belong
   // to the module; it finds them again in mount().
   virtual void add_metrics(core::MetricTable&) {}
-  // In the master, after that and before any fork: shared memory that outlives workers. The error
-  // is for people.
-  virtual core::Result<bool> prepare() { return true; }
+  // In the master, after that and before any fork: shared memory that outlives so many workers. The
+  // error is for people.
+  virtual core::Result<bool> prepare(std::uint32_t workers) {
+    (void)workers;
+    return true;
+  }
   // What to print and leave, instead of serving: a question that the settings ask.
   virtual std::optional<std::string> instead() { return std::nullopt; }
-  // How many workers it can be shared by; 0: any number.
-  virtual std::uint32_t most_workers() const { return 0; }
+  // Whether so many workers need a process beside them, which accepts nothing and outlives them
+  // all.
+  virtual bool wants_companion(std::uint32_t workers) const {
+    (void)workers;
+    return false;
+  }
+  // In the master: a process is about to begin in a worker's slot; the one in it has ended.
+  virtual void on_worker_begin(std::uint32_t slot) { (void)slot; }
+  virtual void on_worker_gone(std::uint32_t slot) { (void)slot; }
   // In each worker, after fork: the same endpoints in the same order. A worker in which it throws
   // ends.
   virtual void mount(const Mounts& mounts) = 0;
   // In each worker, when all its connections are closed and before its loop goes.
   virtual void unmount() {}
+  // The same two in the companion, if it is one of those who wanted it.
+  virtual void mount_companion(const CompanionMounts& mounts) { (void)mounts; }
+  virtual void unmount_companion() {}
 };
 
 class Registry {

@@ -12,7 +12,8 @@ using core::MetricScope;
 
 ServerMetrics::ServerMetrics(const Registry& registry, core::Slots& slots)
     : slots_(slots),
-      core_(core::CoreMetrics::add_to(table_, slots.count())),
+      core_(core::CoreMetrics::add_to(
+          table_, {slots.count(), slots.all() > slots.count() ? std::string(kCompanionName) : ""})),
       handlers_(HandlerMetrics::add_to(table_)),
       started_ns_(core::sys::monotonic_ns()),
       master_pid_(core::sys::getpid()) {
@@ -20,7 +21,7 @@ ServerMetrics::ServerMetrics(const Registry& registry, core::Slots& slots)
 }
 
 int ServerMetrics::create() {
-  const int error = pages_.create(table_, slots_.count());
+  const int error = pages_.create(table_, slots_.all());
   if (error == 0) instance().of(handlers_.build).info[0].set(1);
   return error;
 }
@@ -55,11 +56,12 @@ void ServerMetrics::collect(const core::MetricView& scrape) const {
     metrics.cpu_ns.add(usage.cpu_ns);
     metrics.resident_bytes.set(usage.resident_bytes);
   };
-  for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) {
-    state.workers[static_cast<std::size_t>(slots_[slot].state.load())].add();
+  for (std::uint32_t slot = 0; slot < slots_.all(); ++slot) {
+    if (slot < slots_.count())
+      state.workers[static_cast<std::size_t>(slots_[slot].state.load())].add();
     use(slot, slots_[slot].pid.load());
   }
-  use(slots_.count(), master_pid_);
+  use(slots_.all(), master_pid_);
 }
 
 }  // namespace spate::handlers

@@ -15,6 +15,9 @@
 
 namespace spate::handlers {
 
+// What the process beside the workers is called, if there is one.
+inline constexpr std::string_view kCompanionName = "broker";
+
 class ServerMetrics {
  public:
   // Names everything; the modules add theirs.
@@ -31,7 +34,7 @@ class ServerMetrics {
   // Where the master counts.
   core::MetricView instance() const { return pages_.instance(); }
   core::ProcessMetrics& master_process() const {
-    return instance().of(core_.processes, slots_.count());
+    return instance().of(core_.processes, slots_.all());
   }
 
   // In a worker: what the endpoint that counts there is called in what this process writes.

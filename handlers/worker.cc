@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -136,8 +137,8 @@ Worker::Worker(const Settings& settings, const Registry& registry, core::Slots& 
       leave_timer_([this] { leave_step(); }) {
   table_.also_count(core::MemoryPurpose::tls, core::tls_memory::bytes);
   table_.also_count(core::MemoryPurpose::compression, [this] { return deflation_.memory_bytes(); });
-  const Mounts mounts{reactor_, table_,  public_routes_, internal_routes_,
-                      settings, status_, counters_,      metrics_};
+  const Mounts mounts{reactor_, table_,     public_routes_, internal_routes_, settings,
+                      status_,  birth.slot, counters_,      metrics_};
   for (const auto& module : registry.modules()) module->mount(mounts);
 }
 
@@ -369,8 +370,12 @@ void Worker::leave_step() {
     return reactor_.stop();
   std::uint32_t asked = 0, unasked = 0;
   table_.for_each([&](core::Connection& connection) { unasked += connection.leaving ? 0 : 1; });
-  const std::int64_t steps = std::max<std::int64_t>(left_ns / kLeaveStepNs, 1);
-  const auto share = static_cast<std::uint32_t>((unasked + steps - 1) / steps);
+  // Of a few, too, the last one is asked when the time is over.
+  leave_count_ = std::max(leave_count_, unasked);
+  const double after = std::max<double>(static_cast<double>(left_ns - kLeaveStepNs), 0) /
+                       std::max<double>(static_cast<double>(settings_.drain_seconds) * 1e9, 1);
+  const auto stays = static_cast<std::uint32_t>(std::ceil(after * leave_count_));
+  const std::uint32_t share = unasked > stays ? unasked - stays : 0;
   table_.for_each([&](core::Connection& connection) {
     if (connection.leaving || asked == share) return;
     ++asked;

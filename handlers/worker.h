@@ -107,6 +107,7 @@ class Worker {
   bool accepting_ = false;
   bool leaving_ = false;
   std::int64_t leave_until_ns_ = 0;
+  std::uint32_t leave_count_ = 0;    // connections when the first was asked to leave
   std::uint64_t drops_counted_ = 0;  // of log::dropped()
 };
 

@@ -1,6 +1,7 @@
 #include "handlers/client/client.h"
 
 #include "core/log.h"
+#include "handlers/client/client_waiting.h"
 #include "handlers/client/clients.h"
 
 namespace spate::handlers::client {
@@ -60,38 +61,6 @@ Client::Self Client::self(const hub::Subscription* subscription) const {
   return self;  // info.client is set by the caller, whose copy of the text stays where it is
 }
 
-// While it lives, answers gather for one client. Also when a method of the server's own throws:
-// what was answered before leaves, and nothing of it is left for the next client.
-struct Client::InHand {
-  explicit InHand(Client& of) : client(of) { client.clients_.in_hand_ = &client; }
-  ~InHand() {
-    client.send_answers();
-    client.clients_.in_hand_ = nullptr;
-  }
-  InHand(const InHand&) = delete;
-  InHand& operator=(const InHand&) = delete;
-
-  Client& client;
-};
-
-void Client::on_frame(ConstBytes frame) {
-  if (state_ == State::ended) return;
-  const InHand in_hand(*this);
-  CommandReader& reader = clients_.reader(encoding());
-  Command& command = clients_.command_;
-  reader.begin(frame);
-  while (state_ != State::ended) {
-    const ReadStatus status = reader.next(command);
-    if (status == ReadStatus::end) break;
-    if (status == ReadStatus::bad)
-      bad_request("a frame that is not made of commands");
-    else
-      handle(command);
-    // A frame has room for a thousand questions with large answers.
-    if (clients_.ordered_.size() + clients_.urgent_.size() >= kLargeAnswerBytes) send_answers();
-  }
-}
-
 void Client::send_answers() {
   std::string& urgent = clients_.urgent_;
   std::string& ordered = clients_.ordered_;
@@ -114,6 +83,7 @@ void Client::handle(const Command& command) {
       return bad_request("a command after a connect that was refused");
     case State::connected:
       return dispatch(command);
+    case State::joining:  // it waits
     case State::ended:
       return;
   }
@@ -182,8 +152,13 @@ void Client::disconnect(const Disconnect& why) {
 // Takes its leave of everything but the transport.
 void Client::end() {
   if (state_ == State::ended) return;
-  const bool was_connected = state_ == State::connected;
+  const bool was_connected = state_ == State::connected || state_ == State::joining;
   state_ = State::ended;
+  if (waiting_ != nullptr) {
+    for (const auto& joining : waiting_->joins) joining->cancelled = true;
+    if (waiting_->for_room) clients_.stop_waiting_for_room(*this);
+    waiting_.reset();
+  }
   while (subscriptions_ != nullptr) leave(*subscriptions_);
   if (was_connected) clients_.delist(*this);
 }
@@ -191,6 +166,11 @@ void Client::end() {
 void Client::on_end() {
   end();
   clients_.release(*this);
+}
+
+void Client::announce_again() {
+  for (const hub::Subscription* each = subscriptions_; each != nullptr; each = each->next)
+    add_presence(*each);
 }
 
 void Client::on_drained() {

@@ -1,14 +1,20 @@
 // One client of the Centrifuge protocol, whatever carries it: who it is, what it is subscribed to,
 // and what its commands do.
 //
-//   connecting --connect--> connected --> ended
+//   connecting --connect--> joining --what it is subscribed to from the start--> connected -->
+//   ended
 //        \--connect refused--> refused --(another command, or the stale deadline)--> ended
 //
-// Commands of a frame are handled in order; what they answer leaves together. A client owns no
-// timer but its transport's: the next of ping, pong and expiries.
+// Commands of a frame are handled in order; what they answer leaves together. The broker may answer
+// later: what changes subscriptions is waited for before anything else is done for the client,
+// whose frames are put aside meanwhile and which is not read (client_waiting.h); everything else is
+// answered when the answer comes. A client that ends meanwhile is kept until its last answer.
+//
+// A client owns no timer but its transport's: the next of ping, pong and expiries.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +28,8 @@
 namespace spate::handlers::client {
 
 class Clients;
+struct ClientWaiting;
+struct Joining;
 struct User;
 
 // What few clients have, or only for a while.
@@ -41,6 +49,7 @@ class Client final : public hub::Subscriber {
 
   Client(Clients& clients, ClientTransport& transport, ClientTransport::Link link,
          const Origin& origin);
+  ~Client();
 
   // --- Called by the transport.
   void on_frame(ConstBytes frame);
@@ -62,7 +71,8 @@ class Client final : public hub::Subscriber {
     std::string_view epoch;
     OptionOverride options{};
   };
-  Error subscribe_by_server(const ServerSubscription& wish);
+  // `done` is dropped uncalled when the client ends first.
+  void subscribe_by_server(const ServerSubscription& wish, std::function<void(const Error&)> done);
   // Of a channel, or of all when it is empty. How many.
   std::uint32_t unsubscribe_by_server(std::string_view channel, const Unsubscribed& why);
   void refresh_by_server(std::int64_t expire_at, std::string_view info);
@@ -75,11 +85,15 @@ class Client final : public hub::Subscriber {
   std::string_view user() const;
   bool connected() const { return state_ == State::connected; }
   bool subscribed(std::string_view channel) const { return find(channel) != nullptr; }
+  // Tells the broker again who is here: all channels that it is present in.
+  void announce_again();
   std::uint32_t subscription_count() const { return subscription_count_; }
 
  private:
   friend class Clients;
-  enum class State : std::uint8_t { connecting, refused, connected, ended };
+  enum class State : std::uint8_t { connecting, refused, joining, connected, ended };
+  friend struct ClientWaiting;
+  friend struct Joining;
 
   // Who others see, for the length of a call.
   struct Self {
@@ -98,7 +112,6 @@ class Client final : public hub::Subscriber {
     std::string_view info{};
     std::string_view data{};
     std::int64_t expire_at = 0;
-    std::uint64_t ahead_bytes = 0;  // recovered for others, in the same reply
   };
   // Who may be told what about a connect.
   struct Identity {
@@ -117,6 +130,8 @@ class Client final : public hub::Subscriber {
 
   // client.cc
   struct InHand;
+  template <typename Work>
+  void in_hand(Work&& work);
   void send_answers();
   void handle(const Command& command);
   void dispatch(const Command& command);
@@ -136,7 +151,11 @@ class Client final : public hub::Subscriber {
   struct Wanted;
   std::vector<Wanted> wanted_channels(const ConnectionClaims& claims, const ConnectRequest& request,
                                       Error& error, bool& bad) const;
-  void subscribe_on_connect(const Command& command, const std::vector<Wanted>& wanted);
+  void subscribe_on_connect(std::uint32_t id, const std::vector<Wanted>& wanted);
+  void refuse_too_many(std::string_view user);
+  void ask_for_too_many();
+  void finish_connect();
+  void fail_connect(const Error& error);
   void refresh(const Command& command);
   void set_info(std::string_view info);
   void set_expiry(std::int64_t expire_at);
@@ -150,11 +169,15 @@ class Client final : public hub::Subscriber {
   Admitted admit_by_token(std::string_view channel, std::string_view token) const;
   Terms terms(const hub::ChannelOptions& options, const SubscribeRequest& request,
               const OptionOverride& said, bool server_side) const;
-  // Joins, and calls `told` with the result before anything that follows from it. `told` may refuse
-  // by returning false: then the subscription is as if it had never been.
+  // Joins, at once or when the broker has answered, and calls `told` with the result before
+  // anything that follows from it, or `failed`; neither when the client has ended. `told` returns
+  // false when the client has ended over it.
   using Told = std::function<bool(const SubscribeResult&)>;
-  Error join(const SubscribeRequest& request, const Terms& terms, const Told& told);
-  std::uint64_t recovery_room(const Terms& terms) const;
+  using Failed = std::function<void(const Error&)>;
+  void join(const SubscribeRequest& request, const Terms& terms, Told told, Failed failed);
+  void joined(Joining& joining, const hub::HistoryResult& history);
+  void finish_join(Joining& joining, const hub::HistoryResult& history);
+  std::uint64_t recovery_room() const;
   hub::Subscription& enter(std::string_view channel, const Terms& terms, StreamPosition position);
   void leave(hub::Subscription& subscription);
   void announce(hub::Subscription& subscription);
@@ -165,7 +188,23 @@ class Client final : public hub::Subscriber {
   void sub_refresh(const Command& command);
   hub::Subscription* find(std::string_view channel) const;
 
+  // client_waiting.cc
+  bool process(ConstBytes frame, std::size_t& done);
+  bool must_wait(Method method) const;
+  void wait_for_room();
+  void put_aside(ConstBytes frame, std::size_t done);
+  void go_on();
+  void stop_waiting();
+  ClientWaiting& waiting();
+  bool joins(std::string_view channel) const;
+  std::size_t join_count() const;
+  bool answered();
+  // Runs `work` with what the broker has answered, unless the client has ended.
+  template <typename Work>
+  void take_answer(Work&& work);
+
   // client_deliver.cc
+  void send_pushes(hub::PushBatch& batch, std::size_t from, std::size_t to);
   void deliver_batch(hub::Subscription& subscription);
   enum class Verdict : std::uint8_t { take, skip, gap, unfit };
   Verdict judge(hub::Subscription& subscription, const hub::PushBatch& batch,
@@ -182,7 +221,15 @@ class Client final : public hub::Subscriber {
   const hub::ChannelOptions* options_or_refuse(const Command& command, std::string_view channel);
   const hub::ChannelOptions* presence_options(const Command& command);
   void refuse(const Command& command, std::string_view channel, const Error& error,
+              std::string_view rule) {
+    refuse(command.id, command.method, channel, error, rule);
+  }
+  void refuse(std::uint32_t id, Method method, std::string_view channel, const Error& error,
               std::string_view rule);
+  void published(std::uint32_t id, const hub::PublishResult& result);
+  void history_read(std::uint32_t id, const hub::HistoryResult& result);
+  void presence_read(std::uint32_t id, const hub::PresenceResult& result);
+  void presence_counted(std::uint32_t id, const hub::PresenceStats& stats);
 
   // client_timers.cc
   void arm_next();
@@ -201,7 +248,9 @@ class Client final : public hub::Subscriber {
   Client* previous_of_user_ = nullptr;
   hub::Subscription* subscriptions_ = nullptr;
   std::unique_ptr<ClientExtra> extra_;
-  std::uint32_t index_ = 0;  // among all clients
+  std::unique_ptr<ClientWaiting> waiting_;  // null: nothing has been put aside
+  std::uint32_t pending_ = 0;               // what the broker has not answered
+  std::uint32_t index_ = 0;                 // among all clients
   std::uint32_t subscription_count_ = 0;
   core::Tick due_ = 0;      // connecting: the stale deadline; connected: the next ping, or its pong
   core::Tick expires_ = 0;  // 0: never
@@ -213,6 +262,7 @@ class Client final : public hub::Subscriber {
   bool pong_came_ = false;  // since the last ping; its deadline has not been looked at
   bool client_refreshes_ = false;
   bool any_expiring_ = false;  // a subscription has an expiry
+  bool released_ = false;      // freed with the last answer
 };
 
 // Text of a ClientInfo that goes to a JSON client must be JSON; what is not is left out.

@@ -1,10 +1,11 @@
-// Commands that are answered at once: publish, history, presence, rpc and send.
+// Commands that change nothing about the client: publish, history, presence, rpc and send. Those
+// that ask the broker do not wait for each other: requests leave in order, and so come answers.
 #include <algorithm>
 #include <vector>
 
 #include "core/log.h"
 #include "handlers/client/client.h"
-#include "handlers/client/clients.h"
+#include "handlers/client/client_waiting.h"
 #include "handlers/client/fitting.h"
 
 namespace spate::handlers::client {
@@ -13,6 +14,9 @@ using hub::ChannelOptions;
 using hub::Refused;
 
 namespace {
+
+constexpr std::string_view kNoAnswer =
+    "the broker did not answer in time; what was asked may be done yet";
 
 Refused reason_of(const Error& error) {
   switch (error.code) {
@@ -43,16 +47,16 @@ Refused reason_of(const Error& error) {
 }  // namespace
 
 // Says it to the client, to the log with its remedy, and to the metrics.
-void Client::refuse(const Command& command, std::string_view channel, const Error& error,
+void Client::refuse(std::uint32_t id, Method method, std::string_view channel, const Error& error,
                     std::string_view rule) {
   clients_.count(reason_of(error));
   core::log::limited(core::log::Level::info, error.message, "refused {method} with {code}: {rule}",
-                     {{"method", method_name(command.method)},
+                     {{"method", method_name(method)},
                       {"code", error.code},
                       {"rule", rule},
                       {"channel", channel},
                       {"user", user()}});
-  reply_error(command.id, error);
+  reply_error(id, error);
 }
 
 const ChannelOptions* Client::options_or_refuse(const Command& command, std::string_view channel) {
@@ -91,15 +95,25 @@ void Client::publish(const Command& command) {
                               .publication = {.data = command.data, .info = self.info},
                               .history = options->history};
   if (options->exclude_publisher) request.exclude_clients = own_id;
-  clients_.publish(*options, request, [&](const hub::PublishResult& result) {
-    if (result.error == hub::BrokerError::too_large)
-      return refuse(command, command.channel, kErrorBadRequest,
-                    "the data is larger than a history can keep");
-    if (result.error != hub::BrokerError::none)
-      return refuse(command, command.channel, kErrorInternal,
-                    "the history has no room (--history-memory)");
-    writer().done(out(true), command.id, Method::publish);
+  ++pending_;
+  clients_.publish(*options, request, [this, id = command.id](const hub::PublishResult& result) {
+    take_answer([&] { published(id, result); });
   });
+}
+
+void Client::published(std::uint32_t id, const hub::PublishResult& result) {
+  switch (result.error) {
+    case hub::BrokerError::none:
+      return writer().done(out(true), id, Method::publish);
+    case hub::BrokerError::too_large:
+      return refuse(id, Method::publish, {}, kErrorBadRequest,
+                    "the data is larger than a history can keep");
+    case hub::BrokerError::no_room:
+      return refuse(id, Method::publish, {}, kErrorInternal,
+                    "the history has no room (--history-memory)");
+    case hub::BrokerError::unavailable:
+      return refuse(id, Method::publish, {}, kErrorInternal, kNoAnswer);
+  }
 }
 
 void Client::history(const Command& command) {
@@ -126,19 +140,25 @@ void Client::history(const Command& command) {
       .limit = query.limit < 0 ? most : std::min<std::int64_t>(query.limit, most),
       .reverse = query.reverse};
   if (query.has_since) request.since = StreamPosition{query.since_offset, epoch};
-  clients_.parts_.broker.history(request, [&](const hub::HistoryResult& result) {
-    if (result.error != hub::BrokerError::none)
-      return refuse(command, query.channel, kErrorInternal, "the history cannot be read");
-    if (result.wrong_epoch)
-      return refuse(command, query.channel, kErrorUnrecoverablePosition,
-                    "the stream has another epoch");
-    FittingPublications fitting(encoding(), user());
-    if (!fitting.add(result.publications)) {
-      clients_.count(hub::Ended::payload);
-      return disconnect(kDisconnectInappropriateProtocol);
-    }
-    writer().history(out(true), command.id, fitting.publications(), result.top);
-  });
+  ++pending_;
+  clients_.parts_.broker.history(request,
+                                 [this, id = command.id](const hub::HistoryResult& result) {
+                                   take_answer([&] { history_read(id, result); });
+                                 });
+}
+
+void Client::history_read(std::uint32_t id, const hub::HistoryResult& result) {
+  if (result.error != hub::BrokerError::none)
+    return refuse(id, Method::history, {}, kErrorInternal, "the history cannot be read");
+  if (result.wrong_epoch)
+    return refuse(id, Method::history, {}, kErrorUnrecoverablePosition,
+                  "the stream has another epoch");
+  FittingPublications fitting(encoding(), user());
+  if (!fitting.add(result.publications)) {
+    clients_.count(hub::Ended::payload);
+    return disconnect(kDisconnectInappropriateProtocol);
+  }
+  writer().history(out(true), id, fitting.publications(), result.top);
 }
 
 const ChannelOptions* Client::presence_options(const Command& command) {
@@ -161,19 +181,34 @@ const ChannelOptions* Client::presence_options(const Command& command) {
 
 void Client::presence(const Command& command) {
   if (presence_options(command) == nullptr) return;
-  clients_.parts_.broker.presence(
-      command.channel, [&](const std::span<const hub::PresenceEntry>& entries) {
-        std::vector<hub::PresenceEntry> fitting(entries.begin(), entries.end());
-        for (hub::PresenceEntry& entry : fitting) entry.info = fit(entry.info, encoding());
-        writer().presence(out(true), command.id, fitting);
-      });
+  ++pending_;
+  clients_.parts_.broker.presence(command.channel,
+                                  [this, id = command.id](const hub::PresenceResult& result) {
+                                    take_answer([&] { presence_read(id, result); });
+                                  });
+}
+
+void Client::presence_read(std::uint32_t id, const hub::PresenceResult& result) {
+  if (result.error != hub::BrokerError::none)
+    return refuse(id, Method::presence, {}, kErrorInternal, kNoAnswer);
+  std::vector<hub::PresenceEntry> fitting(result.entries.begin(), result.entries.end());
+  for (hub::PresenceEntry& entry : fitting) entry.info = fit(entry.info, encoding());
+  writer().presence(out(true), id, fitting);
 }
 
 void Client::presence_stats(const Command& command) {
   if (presence_options(command) == nullptr) return;
-  clients_.parts_.broker.presence_stats(command.channel, [&](const hub::PresenceStats& stats) {
-    writer().presence_stats(out(true), command.id, stats);
-  });
+  ++pending_;
+  clients_.parts_.broker.presence_stats(command.channel,
+                                        [this, id = command.id](const hub::PresenceStats& stats) {
+                                          take_answer([&] { presence_counted(id, stats); });
+                                        });
+}
+
+void Client::presence_counted(std::uint32_t id, const hub::PresenceStats& stats) {
+  if (stats.error != hub::BrokerError::none)
+    return refuse(id, Method::presence_stats, {}, kErrorInternal, kNoAnswer);
+  writer().presence_stats(out(true), id, stats);
 }
 
 void Client::rpc(const Command& command) {

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/sys.h"
 #include "handlers/client/client.h"
+#include "handlers/client/client_waiting.h"
 #include "handlers/client/clients.h"
 #include "handlers/client/recovery.h"
 
@@ -24,44 +25,6 @@ std::int64_t seconds_until(std::int64_t time) {
                                   kMaxTtlSeconds);
 }
 
-// What a connect result tells of a subscription, when the log's views may be gone.
-struct ToldSubscription {
-  std::string channel;
-  std::string data;
-  SubscribeResult result;
-  std::vector<std::string> text;
-  std::vector<hub::KeptPublication> publications;
-  std::vector<ClientInfo> infos;
-  std::vector<std::vector<hub::Tag>> tags;
-
-  void copy(const SubscribeResult& from) {
-    result = from;
-    data = from.data;
-    const auto keep = [&](std::string_view view) {
-      return std::string_view(text.emplace_back(view));
-    };
-    std::size_t texts = 0;
-    for (const auto& kept : from.publications) texts += 5 + 2 * kept.publication.tags.size();
-    text.reserve(texts);
-    for (const auto& kept : from.publications) {
-      hub::KeptPublication& copy = publications.emplace_back(kept);
-      copy.publication.data = keep(kept.publication.data);
-      if (kept.publication.info)
-        copy.publication.info = ClientInfo{
-            keep(kept.publication.info->user), keep(kept.publication.info->client),
-            keep(kept.publication.info->conn_info), keep(kept.publication.info->chan_info)};
-      auto& copied = tags.emplace_back();
-      for (const hub::Tag& tag : kept.publication.tags)
-        copied.push_back({keep(tag.key), keep(tag.value)});
-      copy.exclude_users = {};
-    }
-    for (std::size_t i = 0; i < publications.size(); ++i)
-      publications[i].publication.tags = tags[i];
-    result.publications = publications;
-    result.data = data;
-  }
-};
-
 std::vector<std::string> names_of(
     const std::vector<std::pair<std::string, SubscribeOptions>>& subs) {
   std::vector<std::string> names;
@@ -71,6 +34,32 @@ std::vector<std::string> names_of(
 }
 
 }  // namespace
+
+void ToldSubscription::copy(const SubscribeResult& from) {
+  result = from;
+  data = from.data;
+  const auto keep = [&](std::string_view view) {
+    return std::string_view(text.emplace_back(view));
+  };
+  std::size_t texts = 0;
+  for (const auto& kept : from.publications) texts += 5 + 2 * kept.publication.tags.size();
+  text.reserve(texts);
+  for (const auto& kept : from.publications) {
+    hub::KeptPublication& copy = publications.emplace_back(kept);
+    copy.publication.data = keep(kept.publication.data);
+    if (kept.publication.info)
+      copy.publication.info = ClientInfo{
+          keep(kept.publication.info->user), keep(kept.publication.info->client),
+          keep(kept.publication.info->conn_info), keep(kept.publication.info->chan_info)};
+    auto& copied = tags.emplace_back();
+    for (const hub::Tag& tag : kept.publication.tags)
+      copied.push_back({keep(tag.key), keep(tag.value)});
+    copy.exclude_users = {};
+  }
+  for (std::size_t i = 0; i < publications.size(); ++i) publications[i].publication.tags = tags[i];
+  result.publications = publications;
+  result.data = data;
+}
 
 struct Client::Wanted {
   std::string channel;
@@ -94,15 +83,31 @@ void Client::connect(const Command& command) {
     clients_.count(Refused::channel_limit);
     return disconnect(kDisconnectChannelLimit);
   }
-  if (!become(identity.claims)) {
-    clients_.count(Refused::connection_limit);
-    core::log::limited(core::log::Level::info, "user connection limit",
-                       "ended a connection with 3504: the user has as many as it may "
-                       "(--user-connection-limit)",
-                       {{"user", identity.claims.user}});
-    return disconnect(kDisconnectConnectionLimit);
-  }
-  subscribe_on_connect(command, wanted);
+  if (!become(identity.claims)) return refuse_too_many(identity.claims.user);
+  subscribe_on_connect(command.id, wanted);
+}
+
+void Client::refuse_too_many(std::string_view user) {
+  clients_.count(Refused::connection_limit);
+  core::log::limited(core::log::Level::info, "user connection limit",
+                     "ended a connection with 3504: the user has as many as it may "
+                     "(--user-connection-limit)",
+                     {{"user", user}});
+  disconnect(kDisconnectConnectionLimit);
+}
+
+// This worker does not know of the user's connections to others. Its own counts by now.
+void Client::ask_for_too_many() {
+  ++pending_;
+  ++waiting_->connecting->left;
+  clients_.parts_.broker.user_status(user(), [this](const hub::UserStatus& status) {
+    take_answer([&] {
+      if (state_ != State::joining) return;
+      if (status.connections > clients_.parts_.options.user_connection_limit)
+        return refuse_too_many(user());
+      if (--waiting_->connecting->left == 0) finish_connect();
+    });
+  });
 }
 
 // A token first, then what a proxy says, then nobody.
@@ -150,7 +155,7 @@ Client::Identity Client::authenticate(const ConnectRequest& request) const {
 
 bool Client::become(const ConnectionClaims& claims) {
   if (!clients_.enlist(*this, claims.user)) return false;
-  state_ = State::connected;
+  state_ = State::joining;
   extra_.reset();
   if (!claims.info.empty() || !claims.subs.empty()) {
     extra_ = std::make_unique<ClientExtra>();
@@ -219,10 +224,16 @@ std::vector<Client::Wanted> Client::wanted_channels(const ConnectionClaims& clai
   return wanted;
 }
 
-void Client::subscribe_on_connect(const Command& command, const std::vector<Wanted>& wanted) {
-  std::vector<ToldSubscription> told(wanted.size());
-  std::vector<ConnectedSubscription> subs;
-  std::uint64_t told_bytes = 0;
+// All at once: what the broker answers comes in the same order.
+void Client::subscribe_on_connect(std::uint32_t id, const std::vector<Wanted>& wanted) {
+  waiting().connecting = std::make_unique<Connecting>();
+  Connecting& connecting = *waiting_->connecting;
+  connecting.id = id;
+  connecting.told.resize(wanted.size());
+  connecting.left = wanted.size() + 1;
+  if (clients_.parts_.elsewhere && clients_.parts_.options.user_connection_limit != 0 &&
+      user_ != nullptr)
+    ask_for_too_many();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const Wanted& each = wanted[i];
     const hub::ChannelOptions& options = *clients_.parts_.rules.options_of(each.channel);
@@ -232,25 +243,41 @@ void Client::subscribe_on_connect(const Command& command, const std::vector<Want
     Terms terms = this->terms(options, request, each.options.override_, true);
     terms.info = each.options.info;
     terms.data = each.options.data;
-    terms.ahead_bytes = told_bytes;
-    told[i].channel = each.channel;
-    const Error error = join(request, terms, [&](const SubscribeResult& result) {
-      told[i].copy(result);
-      told_bytes += bytes_of(result.publications);
-      return true;
-    });
-    if (state_ == State::ended) return;
-    if (error) {
-      state_ = State::refused;
-      while (subscriptions_ != nullptr) leave(*subscriptions_);
-      clients_.delist(*this);
-      return reply_error(command.id, error);
-    }
-    subs.push_back({told[i].channel, told[i].result});
+    ToldSubscription& told = connecting.told[i];
+    told.channel = each.channel;
+    join(
+        request, terms,
+        [this, &connecting, &told](const SubscribeResult& result) {
+          told.copy(result);
+          connecting.told_bytes += bytes_of(result.publications);
+          if (--connecting.left == 0) finish_connect();
+          return state_ != State::ended;
+        },
+        [this](const Error& error) { fail_connect(error); });
+    if (state_ != State::joining) return;
   }
+  if (--connecting.left == 0) finish_connect();
+}
+
+void Client::fail_connect(const Error& error) {
+  const std::uint32_t id = waiting_->connecting->id;
+  for (const auto& joining : waiting_->joins) joining->cancelled = true;
+  waiting_->joins.clear();
+  waiting_->connecting.reset();
+  state_ = State::refused;
+  while (subscriptions_ != nullptr) leave(*subscriptions_);
+  clients_.delist(*this);
+  reply_error(id, error);
+}
+
+void Client::finish_connect() {
+  const std::unique_ptr<Connecting> connecting = std::move(waiting_->connecting);
+  std::vector<ConnectedSubscription> subs;
+  for (const ToldSubscription& told : connecting->told) subs.push_back({told.channel, told.result});
+  state_ = State::connected;
   const ClientOptions& options = clients_.parts_.options;
-  const hub::ClientId::Text id = id_.text();
-  ConnectResult result{.client = hub::view(id), .version = options.version};
+  const hub::ClientId::Text id_text = id_.text();
+  ConnectResult result{.client = hub::view(id_text), .version = options.version};
   if (!frame_pings_ && options.ping_interval_ms > 0) {
     result.ping = std::max(1u, options.ping_interval_ms / 1000);
     result.pong = options.pong_timeout_ms > 0;
@@ -260,9 +287,13 @@ void Client::subscribe_on_connect(const Command& command, const std::vector<Want
     result.expires = expiry.expires;
     result.ttl = expiry.ttl;
   }
-  writer().connected(out(), command.id, result, subs);
+  writer().connected(out(), connecting->id, result, subs);
   clients_.parts_.client_metrics.connected.add();
   start_pings(clients_.now());
+  if (connecting->held.empty()) return;
+  send_answers();
+  for (const core::BlockRef& held : connecting->held)
+    if (state_ == State::connected) transport_.send(link_, held);
 }
 
 Expiry Client::expiry_of(std::int64_t expire_at) const {

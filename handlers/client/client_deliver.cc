@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handlers/client/client.h"
+#include "handlers/client/client_waiting.h"
 #include "handlers/client/clients.h"
 
 namespace spate::handlers::client {
@@ -47,7 +48,7 @@ void Client::deliver_batch(Subscription& subscription) {
         metrics.conflated.add(publications);
       } else {
         metrics.deliveries.add(publications);
-        transport_.send(link_, framing_, batch, from, at);
+        send_pushes(batch, from, at);
         if (state_ == State::ended) return;
       }
     }
@@ -61,6 +62,12 @@ void Client::deliver_batch(Subscription& subscription) {
     }
     if (at < count) ++at;  // the one that is skipped
   }
+}
+
+void Client::send_pushes(PushBatch& batch, std::size_t from, std::size_t to) {
+  if (state_ != State::joining) return transport_.send(link_, framing_, batch, from, to);
+  // Nothing goes before the connect's reply.
+  waiting_->connecting->held.push_back(core::BlockRef::copy(batch.bytes_of(framing_, from, to)));
 }
 
 Client::Verdict Client::judge(Subscription& subscription, const PushBatch& batch,

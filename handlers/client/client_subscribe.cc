@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "core/sys.h"
 #include "handlers/client/client.h"
+#include "handlers/client/client_waiting.h"
 #include "handlers/client/clients.h"
 #include "handlers/client/fitting.h"
 #include "handlers/client/recovery.h"
@@ -60,20 +61,23 @@ void Client::subscribe(const Command& command) {
   terms.info = claims.options.info;
   terms.data = claims.options.data;
   terms.expire_at = claims.expire_at;
-  const Error error = join(request, terms, [&](const SubscribeResult& result) {
-    writer().subscribed(out(), command.id, result);
-    return true;
-  });
-  if (error && state_ == State::connected)
-    refuse(command, request.channel, error, "the subscription could not be had as asked");
+  join(
+      request, terms,
+      [this, id = command.id](const SubscribeResult& result) {
+        writer().subscribed(out(), id, result);
+        return true;
+      },
+      [this, id = command.id](const Error& error) {
+        refuse(id, Method::subscribe, {}, error, "the subscription could not be had as asked");
+      });
 }
 
 // In the order in which the protocol has its errors.
 Error Client::check_channel(std::string_view channel, const ChannelOptions*& options) const {
   const ClientOptions& limits = clients_.parts_.options;
   if (channel.size() > limits.channel_max_length) return kErrorBadRequest;
-  if (find(channel) != nullptr) return kErrorAlreadySubscribed;
-  if (subscription_count_ >= limits.channel_limit) return kErrorLimitExceeded;
+  if (find(channel) != nullptr || joins(channel)) return kErrorAlreadySubscribed;
+  if (subscription_count_ + join_count() >= limits.channel_limit) return kErrorLimitExceeded;
   options = clients_.parts_.rules.options_of(channel);
   if (options == nullptr) return kErrorUnknownChannel;
   const hub::ChannelName name = clients_.parts_.rules.name_of(channel);
@@ -133,78 +137,106 @@ Client::Terms Client::terms(const ChannelOptions& options, const SubscribeReques
   return terms;
 }
 
-Error Client::join(const SubscribeRequest& request, const Terms& terms, const Told& told) {
-  const ChannelOptions& options = *terms.options;
+namespace {
+
+// What does not depend on the stream.
+SubscribeResult result_of(Encoding encoding, std::string_view data, const Expiry& expiry) {
   SubscribeResult result;
-  if (encoding() != Encoding::json || is_json(terms.data)) result.data = terms.data;
-  if (terms.expire_at != 0 && !terms.server_side) {
-    const Expiry expiry = expiry_of(terms.expire_at);
-    result.expires = expiry.expires;
-    result.ttl = expiry.ttl;
-  }
+  if (encoding != Encoding::json || is_json(data)) result.data = data;
+  result.expires = expiry.expires;
+  result.ttl = expiry.ttl;
+  return result;
+}
+
+bool wants_recovery(const SubscribeRequest& request, bool recoverable,
+                    const ChannelOptions& options) {
+  return recoverable && (request.recover || options.auto_cache_recover);
+}
+
+// An epoch that is none of ours is still one: it is not "any".
+StreamPosition position_asked(const SubscribeRequest& request) {
+  return {.offset = request.offset, .epoch = hub::Epoch::parse(request.epoch)};
+}
+
+}  // namespace
+
+void Client::join(const SubscribeRequest& request, const Terms& terms, Told told, Failed failed) {
+  const ChannelOptions& options = *terms.options;
   if (!terms.positioned) {
+    const Expiry expiry = terms.server_side ? Expiry{} : expiry_of(terms.expire_at);
     hub::Subscription& subscription = enter(request.channel, terms, {});
-    if (told(result)) announce(subscription);
-    return {};
+    if (told(result_of(encoding(), terms.data, expiry))) announce(subscription);
+    return;
   }
-  Error error;
-  const auto mode = options.force_recovery_mode;
-  const bool recovers = terms.recoverable && (request.recover || options.auto_cache_recover);
-  // An epoch that is none of ours is still one: it is not "any".
-  const StreamPosition asked{.offset = request.offset, .epoch = hub::Epoch::parse(request.epoch)};
-  const bool epoch_known = request.epoch.empty() || asked.epoch;
-  const ClientOptions& limits = clients_.parts_.options;
   hub::HistoryRequest wanted;
   wanted.channel = request.channel;
   wanted.history = options.history;
-  if (recovers)
-    wanted = recovery_request(request.channel, options.history, mode, asked,
-                              limits.history_max_publications);
-  clients_.parts_.broker.history(wanted, [&](const hub::HistoryResult& history) {
-    if (history.error != hub::BrokerError::none) {
-      clients_.count(Refused::broker);
-      error = kErrorInternal;
-      return;
-    }
-    result.positioned = true;
-    result.recoverable = terms.recoverable;
-    result.position = history.top;
-    FittingPublications fitting(encoding(), user());
-    if (recovers) {
-      const RecoveryOutcome outcome =
-          recover(mode, asked, epoch_known, history, {.max_bytes = recovery_room(terms)});
-      auto& recoveries = clients_.parts_.metrics.of(options.index).recoveries;
-      const bool rejects = (request.flag & kFlagRejectUnrecovered) != 0;
-      if (!outcome.recovered && rejects) {
-        recoveries[static_cast<std::size_t>(hub::Recovery::rejected)].add();
-        error = kErrorUnrecoverablePosition;
-        return;
-      }
-      recoveries[static_cast<std::size_t>(outcome.recovered ? hub::Recovery::recovered
-                                                            : hub::Recovery::unrecovered)]
-          .add();
-      result.was_recovering = true;
-      result.recovered = outcome.recovered;
-      if (outcome.recovered) {
-        if (!fitting.add(outcome.publications)) {
-          clients_.count(hub::Ended::payload);
-          disconnect(kDisconnectInappropriateProtocol);
-          return;
-        }
-        result.publications = fitting.publications();
-        // The client moves on from there by itself, publication by publication.
-        if (mode == hub::RecoveryMode::stream) result.position.offset = request.offset;
-      }
-    }
-    hub::Subscription& subscription = enter(request.channel, terms, history.top);
-    if (told(result)) announce(subscription);
+  if (wants_recovery(request, terms.recoverable, options))
+    wanted =
+        recovery_request(request.channel, options.history, options.force_recovery_mode,
+                         position_asked(request), clients_.parts_.options.history_max_publications);
+  auto joining =
+      std::make_shared<Joining>(*this, request, terms, std::move(told), std::move(failed));
+  waiting().joins.push_back(joining);
+  ++pending_;
+  clients_.parts_.broker.history(wanted, [joining](const hub::HistoryResult& history) {
+    joining->client.joined(*joining, history);
   });
-  return error;
+}
+
+void Client::joined(Joining& joining, const hub::HistoryResult& history) {
+  if (!answered() || joining.cancelled) return;
+  std::erase_if(waiting_->joins, [&](const auto& each) { return each.get() == &joining; });
+  in_hand([&] { finish_join(joining, history); });
+  go_on();
+}
+
+void Client::finish_join(Joining& joining, const hub::HistoryResult& history) {
+  const SubscribeRequest& request = joining.request;
+  const Terms& terms = joining.terms;
+  const ChannelOptions& options = *terms.options;
+  if (history.error != hub::BrokerError::none) {
+    clients_.count(Refused::broker);
+    return joining.failed(kErrorInternal);
+  }
+  SubscribeResult result =
+      result_of(encoding(), terms.data, terms.server_side ? Expiry{} : expiry_of(terms.expire_at));
+  result.positioned = true;
+  result.recoverable = terms.recoverable;
+  result.position = history.top;
+  FittingPublications fitting(encoding(), user());
+  if (wants_recovery(request, terms.recoverable, options)) {
+    const auto mode = options.force_recovery_mode;
+    const StreamPosition asked = position_asked(request);
+    const RecoveryOutcome outcome = recover(mode, asked, request.epoch.empty() || asked.epoch,
+                                            history, {.max_bytes = recovery_room()});
+    auto& recoveries = clients_.parts_.metrics.of(options.index).recoveries;
+    const auto count = [&](hub::Recovery how) { recoveries[static_cast<std::size_t>(how)].add(); };
+    if (!outcome.recovered && (request.flag & kFlagRejectUnrecovered) != 0) {
+      count(hub::Recovery::rejected);
+      return joining.failed(kErrorUnrecoverablePosition);
+    }
+    count(outcome.recovered ? hub::Recovery::recovered : hub::Recovery::unrecovered);
+    result.was_recovering = true;
+    result.recovered = outcome.recovered;
+    if (outcome.recovered) {
+      if (!fitting.add(outcome.publications)) {
+        clients_.count(hub::Ended::payload);
+        return disconnect(kDisconnectInappropriateProtocol);
+      }
+      result.publications = fitting.publications();
+      // The client moves on from there by itself, publication by publication.
+      if (mode == hub::RecoveryMode::stream) result.position.offset = request.offset;
+    }
+  }
+  hub::Subscription& subscription = enter(request.channel, terms, history.top);
+  if (joining.told(result)) announce(subscription);
 }
 
 // What waits for the client already counts: ten recoveries in a row must not make it slow either.
-std::uint64_t Client::recovery_room(const Terms& terms) const {
-  std::uint64_t ahead = terms.ahead_bytes + transport_.unsent_bytes(link_);
+std::uint64_t Client::recovery_room() const {
+  std::uint64_t ahead = transport_.unsent_bytes(link_);
+  if (waiting_ != nullptr && waiting_->connecting) ahead += waiting_->connecting->told_bytes;
   if (clients_.in_hand_ == this) ahead += clients_.ordered_.size() + clients_.urgent_.size();
   const std::uint64_t most = clients_.parts_.options.recovery_max_bytes;
   return most > ahead ? most - ahead : 0;
@@ -243,7 +275,8 @@ void Client::add_presence(const hub::Subscription& subscription) {
   if (!subscription.in_presence) return;
   Self self = this->self(&subscription);
   self.info.client = hub::view(self.text);
-  clients_.parts_.broker.add_presence(subscription.channel->name, self.info);
+  clients_.parts_.broker.add_presence(subscription.channel->name, self.info,
+                                      subscription.emits_join_leave);
 }
 
 void Client::leave(hub::Subscription& subscription) {
@@ -323,26 +356,31 @@ void Client::sub_refresh(const Command& command) {
   arm_next();
 }
 
-Error Client::subscribe_by_server(const ServerSubscription& wish) {
-  if (state_ != State::connected) return {};
-  if (find(wish.channel) != nullptr) return {};
+void Client::subscribe_by_server(const ServerSubscription& wish,
+                                 std::function<void(const Error&)> done) {
+  if (state_ != State::connected) return done(kErrorInternal);  // it has not been told who it is
+  if (find(wish.channel) != nullptr || joins(wish.channel)) return done({});
   const ChannelOptions* options = nullptr;
-  if (const Error error = check_channel(wish.channel, options)) return error;
+  if (const Error error = check_channel(wish.channel, options)) return done(error);
   const SubscribeRequest request{
       .channel = wish.channel, .recover = wish.recover, .epoch = wish.epoch, .offset = wish.offset};
   Terms terms = this->terms(*options, request, wish.options, true);
   terms.info = wish.info;
   terms.data = wish.data;
   terms.expire_at = wish.expire_at;
-  return join(request, terms, [&](const SubscribeResult& result) {
-    std::string text;
-    writer().subscribe(text, wish.channel, result);
-    // A push has no place for them: what was missed follows as publications.
-    for (const hub::KeptPublication& kept : result.publications)
-      writer().publication(text, wish.channel, kept.publication, {});
-    push(text);
-    return state_ == State::connected;
-  });
+  join(
+      request, terms,
+      [this, channel = std::string(wish.channel), done](const SubscribeResult& result) {
+        std::string text;
+        writer().subscribe(text, channel, result);
+        // A push has no place for them: what was missed follows as publications.
+        for (const hub::KeptPublication& kept : result.publications)
+          writer().publication(text, channel, kept.publication, {});
+        push(text);
+        done({});
+        return state_ == State::connected;
+      },
+      done);
 }
 
 std::uint32_t Client::unsubscribe_by_server(std::string_view channel, const Unsubscribed& why) {

@@ -6,6 +6,7 @@
 
 #include "core/sys.h"
 #include "handlers/client/client.h"
+#include "handlers/client/client_waiting.h"
 #include "handlers/client/clients.h"
 
 namespace spate::handlers::client {
@@ -98,6 +99,8 @@ void Client::ping(Tick now) {
     // The pong's time is over. Frames of the transport's own are answered without our seeing it.
     const Tick pinged = due_ - core::ticks_of_ms(options.pong_timeout_ms);
     if (frame_pings_ && reached(transport_.last_heard(link_), pinged)) awaiting_pong_ = false;
+    // Where we do not read, no pong can come.
+    if (waiting_ != nullptr && waiting_->paused) awaiting_pong_ = false;
     if (awaiting_pong_) {
       clients_.count(Ended::no_pong);
       return disconnect(kDisconnectNoPong);

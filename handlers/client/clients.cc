@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/sys.h"
+#include "handlers/client/client_waiting.h"
 
 namespace spate::handlers::client {
 
@@ -21,29 +22,40 @@ Clients::Clients(const Parts& parts)
     : parts_(parts),
       key_(random_key()),
       bury_timer_([this] { bury(); }),
-      readers_{make_json_reader(), make_protobuf_reader()} {}
+      readers_{make_json_reader(), make_protobuf_reader()} {
+  parts_.broker.on_room = [this] { on_room(); };
+}
 
 Clients::~Clients() {
+  parts_.broker.on_room = nullptr;
   parts_.reactor.precise().cancel(bury_timer_);
   bury();
+  for (Client* const client : limbo_) slab_.destroy(client);
 }
 
 std::optional<std::string_view> Clients::turn_away(std::int64_t now_ns) {
   const ClientOptions& options = parts_.options;
-  if (options.connection_limit != 0 && slab_.count() - dead_.size() >= options.connection_limit) {
+  const std::uint64_t elsewhere =
+      options.connection_limit != 0 && parts_.elsewhere ? parts_.elsewhere() : 0;
+  if (options.connection_limit != 0 &&
+      slab_.count() - dead_.size() + elsewhere >= options.connection_limit) {
     count(hub::Refused::connection_limit);
     return "The hub has as many clients as it may (--client-connection-limit): try again later.";
   }
   if (options.connection_rate_limit == 0) return std::nullopt;
   // A second's worth of tokens; the bucket is the time at which it would be full.
   constexpr std::int64_t kSecondNs = 1'000'000'000;
-  const std::int64_t full_ns =
-      std::max(rate_full_ns_, now_ns) + kSecondNs / options.connection_rate_limit;
-  if (full_ns - now_ns > kSecondNs) {
-    count(hub::Refused::connection_rate);
-    return "Too many clients connect at once (--client-connection-rate-limit): try again later.";
-  }
-  rate_full_ns_ = full_ns;
+  std::atomic<std::int64_t>& bucket =
+      parts_.rate_full_ns != nullptr ? *parts_.rate_full_ns : own_rate_full_ns_;
+  std::int64_t before = bucket.load(std::memory_order_relaxed);
+  std::int64_t full_ns = 0;
+  do {
+    full_ns = std::max(before, now_ns) + kSecondNs / options.connection_rate_limit;
+    if (full_ns - now_ns > kSecondNs) {
+      count(hub::Refused::connection_rate);
+      return "Too many clients connect at once (--client-connection-rate-limit): try again later.";
+    }
+  } while (!bucket.compare_exchange_weak(before, full_ns, std::memory_order_relaxed));
   return std::nullopt;
 }
 
@@ -77,7 +89,7 @@ bool Clients::enlist(Client& client, std::string_view name) {
   parts_.client_metrics.users.set(user_count());
   if (!name.empty()) {
     const hub::ClientId::Text id = client.id_.text();
-    parts_.broker.user_connected(name, hub::view(id));
+    parts_.broker.user_connected(name, hub::view(id), client.user_->connections);
   }
   return true;
 }
@@ -91,7 +103,7 @@ void Clients::delist(Client& client) {
   } else {
     User& user = *client.user_;
     const hub::ClientId::Text id = client.id_.text();
-    parts_.broker.user_gone(user.text(), hub::view(id));
+    parts_.broker.user_gone(user.text(), hub::view(id), user.connections - 1);
     (client.previous_of_user_ != nullptr ? client.previous_of_user_->next_of_user_ : user.first) =
         client.next_of_user_;
     if (client.next_of_user_ != nullptr)
@@ -107,6 +119,12 @@ void Clients::delist(Client& client) {
 }
 
 void Clients::release(Client& client) {
+  if (client.pending_ > 0) {
+    client.released_ = true;
+    limbo_.push_back(&client);
+    return;
+  }
+  if (client.released_) std::erase(limbo_, &client);
   dead_.push_back(&client);
   if (!bury_timer_.armed()) parts_.reactor.precise().arm(bury_timer_, parts_.reactor.now_ns());
 }
@@ -140,12 +158,28 @@ std::uint32_t Clients::for_each(const Target& target, Act&& act) {
   return count;
 }
 
-std::uint32_t Clients::subscribe(const Target& target, const Client::ServerSubscription& wish,
-                                 Error& error) {
-  return for_each(target, [&](Client& client) {
-    const Error refused = client.subscribe_by_server(wish);
-    if (refused) error = refused;
-    return !refused;
+void Clients::subscribe(const Target& target, const Client::ServerSubscription& wish,
+                        Subscribed done) {
+  // Whoever holds on to it has not been answered yet.
+  struct Outcome {
+    explicit Outcome(Subscribed tell) : done(std::move(tell)) {}
+    ~Outcome() { done(count, error); }
+    Outcome(const Outcome&) = delete;
+    Outcome& operator=(const Outcome&) = delete;
+
+    Subscribed done;
+    std::uint32_t count = 0;
+    Error error{};
+  };
+  const auto outcome = std::make_shared<Outcome>(std::move(done));
+  for_each(target, [&](Client& client) {
+    client.subscribe_by_server(wish, [outcome](const Error& refused) {
+      if (refused)
+        outcome->error = refused;
+      else
+        ++outcome->count;
+    });
+    return true;
   });
 }
 
@@ -198,6 +232,33 @@ std::uint32_t Clients::message_all(std::string_view data,
     ++count;
   }
   return count;
+}
+
+// --- The broker.
+
+void Clients::on_room() {
+  const std::vector<Client*> waiting = std::exchange(waiting_for_room_, {});
+  for (Client* const client : waiting) client->waiting_->for_room = false;
+  // Those that end meanwhile are freed at the end of the turn.
+  for (Client* const client : waiting) client->go_on();
+}
+
+bool Clients::announce(bool begin) {
+  constexpr std::size_t kAtOnce = 64;
+  // Whoever ends meanwhile is taken back, and moves one that may not have been announced to where
+  // we have been; so it goes from the end down.
+  std::size_t left = kAtOnce;
+  if (begin) announced_ = connected_.size();
+  announced_ = std::min(announced_, connected_.size());
+  for (; announced_ > 0 && left > 0; --left) {
+    Client& client = *connected_[--announced_];
+    if (client.user_ != nullptr) {
+      const hub::ClientId::Text id = client.id_.text();
+      parts_.broker.user_connected(client.user(), hub::view(id), client.user_->connections);
+    }
+    client.announce_again();
+  }
+  return announced_ == 0;
 }
 
 void Clients::publish(const hub::ChannelOptions& options, const hub::PublishRequest& request,

@@ -2,6 +2,7 @@
 // API does to them.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -65,6 +66,10 @@ class Clients {
     hub::ClientMetrics& client_metrics;
     const RpcHandlers& rpc;
     const ClientOptions& options;
+    // With several workers: how many clients the others have, and what all of them count the rate
+    // of new ones by.
+    std::function<std::uint64_t()> elsewhere{};
+    std::atomic<std::int64_t>* rate_full_ns = nullptr;
   };
 
   explicit Clients(const Parts& parts);
@@ -83,9 +88,10 @@ class Clients {
     std::string_view client{};                   // empty: all
     std::span<const std::string_view> except{};  // ids of connections to leave alone
   };
-  // How many connections were concerned.
-  std::uint32_t subscribe(const Target& target, const Client::ServerSubscription& wish,
-                          Error& error);
+  // How many connections were concerned. Of a subscription, when the last of them has been answered
+  // or has ended, and with what refused it, if anything did.
+  using Subscribed = std::function<void(std::uint32_t count, const Error& error)>;
+  void subscribe(const Target& target, const Client::ServerSubscription& wish, Subscribed done);
   std::uint32_t unsubscribe(const Target& target, std::string_view channel);
   std::uint32_t disconnect(const Target& target, const Disconnect& why);
   // `expired`: they are ended with 3005.
@@ -99,9 +105,19 @@ class Clients {
   void publish(const hub::ChannelOptions& options, const hub::PublishRequest& request,
                const hub::Broker::Done<hub::PublishResult>& done);
 
+  // Tells the broker again who is here, so many clients at a time: `begin` the first time. True
+  // when all have been.
+  bool announce(bool begin);
+
   std::uint32_t count() const { return static_cast<std::uint32_t>(connected_.size()); }
   std::uint32_t user_count() const {
     return static_cast<std::uint32_t>(users_.count()) + (anonymous_ > 0 ? 1 : 0);
+  }
+  // As many calls as user_count() says; the anonymous are the empty one.
+  template <typename Visit>
+  void for_each_user(Visit&& visit) const {
+    users_.for_each([&](const User& user) { visit(user.text()); });
+    if (anonymous_ > 0) visit(std::string_view());
   }
   std::uint64_t subscription_count() const;
   const hub::Hub& hub() const { return parts_.hub; }
@@ -119,6 +135,10 @@ class Clients {
   void delist(Client& client);
   // Freed when no call of it can be under way any more.
   void release(Client& client);
+  // It goes on when the broker takes more.
+  void wait_for_room(Client& client) { waiting_for_room_.push_back(&client); }
+  void stop_waiting_for_room(Client& client) { std::erase(waiting_for_room_, &client); }
+  void on_room();
   void bury();
   template <typename Act>
   std::uint32_t for_each(const Target& target, Act&& act);
@@ -137,8 +157,11 @@ class Clients {
   core::PointerIndex<User> users_;
   std::vector<Client*> connected_;
   std::uint32_t anonymous_ = 0;
-  std::int64_t rate_full_ns_ = 0;  // when the bucket of connection_rate_limit is full again
+  std::atomic<std::int64_t> own_rate_full_ns_{0};
   std::vector<Client*> dead_;
+  std::vector<Client*> limbo_;  // ended, and the broker owes them an answer
+  std::vector<Client*> waiting_for_room_;
+  std::size_t announced_ = 0;  // of connected_
   core::PreciseTimer bury_timer_;
   std::array<std::unique_ptr<CommandReader>, kEncodings> readers_;
   // Of the frame in hand; they keep their memory.

@@ -21,4 +21,13 @@ void Command::clear() {
   connect.headers = std::move(headers);
 }
 
+Error error_of(std::uint32_t code) {
+  for (const Error& error :
+       {kErrorUnauthorized, kErrorUnknownChannel, kErrorPermissionDenied, kErrorMethodNotFound,
+        kErrorAlreadySubscribed, kErrorLimitExceeded, kErrorBadRequest, kErrorNotAvailable,
+        kErrorTokenExpired, kErrorExpired, kErrorTooManyRequests, kErrorUnrecoverablePosition})
+    if (error.code == code) return error;
+  return kErrorInternal;
+}
+
 }  // namespace spate::handlers::client

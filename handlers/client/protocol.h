@@ -119,6 +119,9 @@ inline constexpr Error kErrorExpired{110, "expired"};
 inline constexpr Error kErrorTooManyRequests{111, "too many requests", true};
 inline constexpr Error kErrorUnrecoverablePosition{112, "unrecoverable position"};
 
+// The one with that code; kErrorInternal for others.
+Error error_of(std::uint32_t code);
+
 // Why the server ends a connection. From 3500 on clients do not come back. The reason is neither
 // empty nor JSON: SDKs take those for something else.
 struct Disconnect {

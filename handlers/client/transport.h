@@ -42,6 +42,9 @@ class ClientTransport {
   virtual std::uint64_t unsent_bytes(Link link) const = 0;
   // Client::on_timer will be called no later than this.
   virtual void arm(Link link, core::Tick deadline) = 0;
+  // Nothing is read from the client until resume(), but for what has been read already.
+  virtual void pause(Link link) = 0;
+  virtual void resume(Link link) = 0;
   // Sends what is queued, then the end. Client::on_end follows, at once or later.
   virtual void close(Link link, const Disconnect& why) = 0;
 

@@ -147,6 +147,14 @@ void WebSocketTransport::arm(Link link, core::Tick deadline) {
   table_.arm(connection_of(link), deadline);
 }
 
+void WebSocketTransport::pause(Link link) {
+  table_.pause_reading(connection_of(link));
+}
+
+void WebSocketTransport::resume(Link link) {
+  table_.resume_reading(connection_of(link));
+}
+
 void WebSocketTransport::close(Link link, const Disconnect& why) {
   session_of(connection_of(link)).close(connection_of(link), why.code, why.reason);
 }

@@ -41,6 +41,8 @@ class WebSocketTransport final : public ClientTransport {
   bool has_backlog(Link link) const override;
   std::uint64_t unsent_bytes(Link link) const override;
   void arm(Link link, core::Tick deadline) override;
+  void pause(Link link) override;
+  void resume(Link link) override;
   void close(Link link, const Disconnect& why) override;
 
  private:

@@ -73,34 +73,37 @@ class ApiHandler final : public HttpHandler {
  private:
   HttpReply on_request(const HttpRequest& request) override {
     if (!api_->authorized(request.head)) return {.status = 401, .body = {}};
-    ApiRequest parameters;
-    switch (parameters.parse(request.body)) {
+    const codec::HttpHeader* const mode = request.head.find("X-Centrifugo-Error-Mode");
+    const bool transport = !is_batch_ && mode != nullptr && mode->value == "transport";
+    const auto later = std::make_shared<HttpLater>();
+    const auto call = std::make_shared<ApiCall>(
+        std::string(request.body),
+        [later, transport, bare = is_batch_](const Error& error, const std::string& result) {
+          later->give(answer(error, result, transport, bare));
+        });
+    switch (call->parse()) {
       case ApiRequest::Parsed::not_json:
         return {.status = 400,
                 .body = "The body is not a JSON object in UTF-8, at most " +
                         std::to_string(client::kMaxWalkedDepth) + " levels deep.\n"};
       case ApiRequest::Parsed::bad_member:
-        return answer(request, client::kErrorBadRequest, {});
+        return answer(client::kErrorBadRequest, {}, transport, is_batch_);
       case ApiRequest::Parsed::ok:
         break;
     }
-    std::string result;
-    const Error error = api_->run(method_, parameters, result);
-    return answer(request, error, result);
+    api_->run(method_, call);
+    return {.later = later};
   }
 
-  HttpReply answer(const HttpRequest& request, const Error& error, std::string_view result) const {
+  static HttpReply answer(const Error& error, std::string_view result, bool transport, bool bare) {
     HttpReply reply{.content_type = "application/json"};
     if (!error) {
       reply.body.reserve(result.size() + 12);
-      if (is_batch_)
+      if (bare)
         reply.body = result;
       else
         reply.body.append(R"({"result":)").append(result).append("}");
-      return reply;
-    }
-    const codec::HttpHeader* const mode = request.head.find("X-Centrifugo-Error-Mode");
-    if (!is_batch_ && mode != nullptr && mode->value == "transport") {
+    } else if (transport) {
       reply.status = status_of(error);
       reply.body = error_object(error);
     } else {
@@ -122,13 +125,27 @@ std::string error_object(const Error& error) {
   return text + "}";
 }
 
+std::string named_answer(std::string_view name, const Error& error, std::string_view result) {
+  if (error) return R"({"error":)" + error_object(error) + "}";
+  std::string text = "{";
+  client::append_json_string(text, name);
+  return text.append(":").append(result) += '}';
+}
+
 std::unique_ptr<HttpHandler> api_handler(std::shared_ptr<Api> api, Api::Method method,
                                          bool is_batch) {
   return std::make_unique<ApiHandler>(std::move(api), method, is_batch);
 }
 
-Api::Api(client::Clients& clients, const ApiOptions& options)
-    : clients_(clients), options_(options), started_ns_(core::sys::monotonic_ns()) {}
+Api::Api(client::Clients& clients, hub::Workers& workers, const ApiOptions& options)
+    : clients_(clients),
+      workers_(workers),
+      options_(options),
+      started_ns_(core::sys::monotonic_ns()) {
+  workers_.on_question = [this](std::string_view question, const Answer& answer) {
+    on_question(question, answer);
+  };
+}
 
 bool Api::authorized(const codec::HttpHead& head) const {
   if (options_.insecure) return true;

@@ -17,16 +17,8 @@ std::unique_ptr<HttpHandler> api_handler(std::shared_ptr<Api> api, Api::Method m
 // {"code":…,"message":…}
 std::string error_object(const client::Error& error);
 
-// {"NAME":result} or {"error":…}, for one of several answers in a body.
-template <typename Call>
-void append_answer(std::string& out, std::string_view name, Call call) {
-  std::string result;
-  if (const client::Error error = call(result)) {
-    out += R"({"error":)" + error_object(error) + "}";
-    return;
-  }
-  client::append_json_string(out += '{', name);
-  out.append(":").append(result) += '}';
-}
+// {"NAME":result} or {"error":…}: one of several answers in a body.
+std::string named_answer(std::string_view name, const client::Error& error,
+                         std::string_view result);
 
 }  // namespace spate::handlers

@@ -2,12 +2,10 @@
 #include <set>
 
 #include "codec/base64.h"
-#include "core/sys.h"
 #include "handlers/client/fitting.h"
 #include "handlers/client/json_text.h"
 #include "handlers/http/api.h"
 #include "handlers/http/api_handler.h"
-#include "handlers/http/channel_pattern.h"
 
 namespace spate::handlers {
 
@@ -25,10 +23,6 @@ constexpr std::size_t kMaxBroadcastBytes = 256 << 20;
 
 std::vector<std::string_view> views(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
-}
-
-std::string counted(std::string_view what, std::uint64_t count) {
-  return std::string("{\"").append(what).append("\":") + std::to_string(count) + "}";
 }
 
 void append_position(std::string& out, const hub::StreamPosition& position) {
@@ -119,11 +113,11 @@ Error Api::find_channel(std::string_view channel, const ChannelOptions*& options
 
 // --- Publishing.
 
-Error Api::publish_to(std::string_view channel, const ApiRequest& request, std::string& out) {
+void Api::publish_to(std::string_view channel, const ApiRequest& request, ApiCall::Done done) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = find_channel(channel, options)) return error;
+  if (const Error error = find_channel(channel, options)) return done(error, {});
   if (!client::fits(options->publication_data_format, request.data))
-    return client::kErrorBadRequest;
+    return done(client::kErrorBadRequest, {});
   std::vector<hub::Tag> tags;
   for (const auto& [key, value] : request.tags) tags.push_back({key, value});
   const auto exclude_users = views(request.exclude_users);
@@ -138,261 +132,191 @@ Error Api::publish_to(std::string_view channel, const ApiRequest& request, std::
   publish.version_epoch = request.version_epoch;
   publish.exclude_users = exclude_users;
   publish.exclude_clients = exclude_clients;
-  Error error;
-  clients_.publish(*options, publish, [&](const hub::PublishResult& result) {
-    if (result.error != BrokerError::none) {
-      // 100 is temporary: who gets it asks again.
-      error = result.error == BrokerError::too_large ? client::kErrorBadRequest
-                                                     : client::kErrorInternal;
-      return;
-    }
-    out += '{';
+  clients_.publish(*options, publish, [done = std::move(done)](const hub::PublishResult& result) {
+    // 100 is temporary: who gets it asks again.
+    if (result.error == BrokerError::too_large) return done(client::kErrorBadRequest, {});
+    if (result.error != BrokerError::none) return done(client::kErrorInternal, {});
+    std::string out = "{";
     if (result.position.epoch) append_position(out, result.position);
-    out += '}';
+    done({}, out += '}');
   });
-  return error;
 }
 
-Error Api::publish(const ApiRequest& request, std::string& out) {
-  return publish_to(request.channel, request, out);
+void Api::publish(const ApiCallPointer& call) {
+  publish_to(call->request.channel, call->request, [call](const Error& error, std::string result) {
+    if (error) return call->fail(error);
+    call->finish(std::move(result));
+  });
 }
 
-Error Api::broadcast(const ApiRequest& request, std::string& out) {
+// All at once; the answers come in any order, and are told in that of the channels.
+void Api::broadcast(const ApiCallPointer& call) {
+  const ApiRequest& request = call->request;
   // Whether a channel takes no bytes at all is its own matter, but they must be given.
   if (request.channels.empty() || (request.data.empty() && !request.binary))
-    return client::kErrorBadRequest;
+    return call->fail(client::kErrorBadRequest);
   if (request.data.size() > kMaxBroadcastBytes / request.channels.size())
-    return client::kErrorLimitExceeded;
-  out += R"({"responses":[)";
-  for (std::size_t i = 0; i < request.channels.size(); ++i) {
-    if (i > 0) out += ',';
-    append_answer(out, "result", [&](std::string& result) {
-      return publish_to(request.channels[i], request, result);
-    });
-  }
-  out += "]}";
-  return {};
-}
-
-Error Api::broadcast_all(const ApiRequest& request, std::string& out) {
-  if (request.data.empty()) return client::kErrorBadRequest;
-  const auto exclude_clients = views(request.exclude_clients);
-  const auto exclude_users = views(request.exclude_users);
-  out += counted("clients", clients_.message_all(request.data, exclude_clients, exclude_users));
-  return {};
-}
-
-// --- Connections of users. Without emulated transports nobody has a session of that name.
-
-Error Api::subscribe(const ApiRequest& request, std::string& out) {
-  const ChannelOptions* options = nullptr;
-  if (request.user.empty()) return client::kErrorBadRequest;
-  if (const Error error = find_channel(request.channel, options)) return error;
-  client::Client::ServerSubscription wish;
-  wish.channel = request.channel;
-  wish.info = request.info;
-  wish.data = request.data;
-  wish.expire_at = request.expire_at;
-  wish.recover = request.recover_since.given;
-  wish.offset = request.recover_since.offset;
-  wish.epoch = request.recover_since.epoch;
-  wish.options = request.override_;
-  Error error;
-  std::uint32_t count = 0;
-  if (request.session.empty())
-    count = clients_.subscribe({request.user, request.client}, wish, error);
-  if (error && count == 0) return error;
-  out += counted("connections", count);
-  return {};
-}
-
-Error Api::unsubscribe(const ApiRequest& request, std::string& out) {
-  if (request.user.empty()) return client::kErrorBadRequest;
-  std::uint32_t count = 0;
-  if (request.session.empty())
-    count = clients_.unsubscribe({request.user, request.client}, request.channel);
-  out += counted("connections", count);
-  return {};
-}
-
-Error Api::disconnect(const ApiRequest& request, std::string& out) {
-  if (request.user.empty()) return client::kErrorBadRequest;
-  client::Disconnect why = client::kDisconnectForced;
-  if (request.disconnect_code != 0) {
-    // What a close frame can carry, and what clients do not take for something else.
-    if (request.disconnect_code < 3000 || request.disconnect_code > 4999)
-      return client::kErrorBadRequest;
-    why.code = static_cast<std::uint16_t>(request.disconnect_code);
-  }
-  if (!request.disconnect_reason.empty()) {
-    if (client::is_json(request.disconnect_reason)) return client::kErrorBadRequest;
-    why.reason = request.disconnect_reason;
-  }
-  const auto except = views(request.whitelist);
-  std::uint32_t count = 0;
-  if (request.session.empty())
-    count = clients_.disconnect({request.user, request.client, except}, why);
-  out += counted("connections", count);
-  return {};
-}
-
-Error Api::refresh(const ApiRequest& request, std::string& out) {
-  if (request.user.empty()) return client::kErrorBadRequest;
-  std::uint32_t count = 0;
-  if (request.session.empty())
-    count = clients_.refresh({request.user, request.client}, request.expired, request.expire_at,
-                             request.info);
-  out += counted("connections", count);
-  return {};
+    return call->fail(client::kErrorLimitExceeded);
+  struct Answers {
+    std::vector<std::string> each;
+    std::size_t left;
+  };
+  const auto answers = std::make_shared<Answers>(std::vector<std::string>(request.channels.size()),
+                                                 request.channels.size());
+  for (std::size_t i = 0; i < request.channels.size(); ++i)
+    publish_to(request.channels[i], request,
+               [call, answers, i](const Error& error, const std::string& result) {
+                 answers->each[i] = named_answer("result", error, result);
+                 if (--answers->left > 0) return;
+                 std::string out = R"({"responses":[)";
+                 for (std::size_t at = 0; at < answers->each.size(); ++at)
+                   out.append(at > 0 ? "," : "").append(answers->each[at]);
+                 call->finish(out += "]}");
+               });
 }
 
 // --- What is known of channels.
 
-Error Api::presence(const ApiRequest& request, std::string& out) {
+void Api::presence(const ApiCallPointer& call) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = find_channel(request.channel, options)) return error;
-  if (!options->presence) return client::kErrorNotAvailable;
-  clients_.broker().presence(request.channel,
-                             [&](const std::span<const hub::PresenceEntry>& entries) {
-                               out += R"({"presence":{)";
-                               bool first = true;
-                               for (const hub::PresenceEntry& entry : entries) {
-                                 if (!std::exchange(first, false)) out += ',';
-                                 append_json_string(out, entry.info.client);
-                                 append_client_info(out += ':', entry.info);
-                               }
-                               out += "}}";
-                             });
-  return {};
-}
-
-Error Api::presence_stats(const ApiRequest& request, std::string& out) {
-  const ChannelOptions* options = nullptr;
-  if (const Error error = find_channel(request.channel, options)) return error;
-  if (!options->presence) return client::kErrorNotAvailable;
-  clients_.broker().presence_stats(request.channel, [&](const hub::PresenceStats& stats) {
-    out += R"({"num_clients":)" + std::to_string(stats.clients) + R"(,"num_users":)" +
-           std::to_string(stats.users) + "}";
+  if (const Error error = find_channel(call->request.channel, options)) return call->fail(error);
+  if (!options->presence) return call->fail(client::kErrorNotAvailable);
+  clients_.broker().presence(call->request.channel, [call](const hub::PresenceResult& result) {
+    if (result.error != BrokerError::none) return call->fail(client::kErrorInternal);
+    std::string out = R"({"presence":{)";
+    bool first = true;
+    for (const hub::PresenceEntry& entry : result.entries) {
+      if (!std::exchange(first, false)) out += ',';
+      append_json_string(out, entry.info.client);
+      append_client_info(out += ':', entry.info);
+    }
+    call->finish(out += "}}");
   });
-  return {};
 }
 
-Error Api::history(const ApiRequest& request, std::string& out) {
+void Api::presence_stats(const ApiCallPointer& call) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = find_channel(request.channel, options)) return error;
-  if (!options->history.on()) return client::kErrorNotAvailable;
+  if (const Error error = find_channel(call->request.channel, options)) return call->fail(error);
+  if (!options->presence) return call->fail(client::kErrorNotAvailable);
+  clients_.broker().presence_stats(call->request.channel, [call](const hub::PresenceStats& stats) {
+    if (stats.error != BrokerError::none) return call->fail(client::kErrorInternal);
+    call->finish(R"({"num_clients":)" + std::to_string(stats.clients) + R"(,"num_users":)" +
+                 std::to_string(stats.users) + "}");
+  });
+}
+
+void Api::history(const ApiCallPointer& call) {
+  const ApiRequest& request = call->request;
+  const ChannelOptions* options = nullptr;
+  if (const Error error = find_channel(request.channel, options)) return call->fail(error);
+  if (!options->history.on()) return call->fail(client::kErrorNotAvailable);
   hub::HistoryRequest wanted;
   wanted.channel = request.channel;
   wanted.history = options->history;
   wanted.limit = request.limit;
   wanted.reverse = request.reverse;
   if (request.since.given) {
-    if (request.reverse && request.since.offset == 0) return client::kErrorBadRequest;
+    if (request.reverse && request.since.offset == 0) return call->fail(client::kErrorBadRequest);
     const hub::Epoch epoch = hub::Epoch::parse(request.since.epoch);
-    if (!request.since.epoch.empty() && !epoch) return client::kErrorUnrecoverablePosition;
+    if (!request.since.epoch.empty() && !epoch)
+      return call->fail(client::kErrorUnrecoverablePosition);
     wanted.since = hub::StreamPosition{request.since.offset, epoch};
   }
-  Error error;
-  clients_.broker().history(wanted, [&](const hub::HistoryResult& result) {
-    if (result.error != BrokerError::none) error = client::kErrorInternal;
-    if (result.wrong_epoch) error = client::kErrorUnrecoverablePosition;
-    if (error) return;
-    out += R"({"publications":[)";
+  clients_.broker().history(wanted, [call](const hub::HistoryResult& result) {
+    if (result.wrong_epoch) return call->fail(client::kErrorUnrecoverablePosition);
+    if (result.error != BrokerError::none) return call->fail(client::kErrorInternal);
+    std::string out = R"({"publications":[)";
     bool first = true;
     for (const hub::KeptPublication& kept : result.publications) {
       if (!std::exchange(first, false)) out += ',';
       append_publication(out, kept.publication);
     }
     append_position(out += "],", result.top);
-    out += '}';
+    call->finish(out += '}');
   });
-  return error;
 }
 
-Error Api::history_remove(const ApiRequest& request, std::string& out) {
+void Api::history_remove(const ApiCallPointer& call) {
   const ChannelOptions* options = nullptr;
-  if (const Error error = find_channel(request.channel, options)) return error;
-  if (!options->history.on()) return client::kErrorNotAvailable;
-  Error error;
-  clients_.broker().remove_history(request.channel, [&](const BrokerError& failed) {
-    if (failed != BrokerError::none) error = client::kErrorInternal;
+  if (const Error error = find_channel(call->request.channel, options)) return call->fail(error);
+  if (!options->history.on()) return call->fail(client::kErrorNotAvailable);
+  clients_.broker().remove_history(call->request.channel, [call](const BrokerError& failed) {
+    if (failed != BrokerError::none) return call->fail(client::kErrorInternal);
+    call->finish("{}");
   });
-  if (!error) out += "{}";
-  return error;
 }
 
-Error Api::channels(const ApiRequest& request, std::string& out) {
-  if (request.pattern.size() > kMaxPatternBytes) return client::kErrorBadRequest;
-  out += R"({"channels":{)";
-  bool first = true;
-  clients_.hub().for_each_channel([&](const hub::Channel& channel) {
-    if (channel.subscribers.empty()) return;
-    if (!request.pattern.empty() && !matches_pattern(request.pattern, channel.name)) return;
-    if (!std::exchange(first, false)) out += ',';
-    append_json_string(out, channel.name);
-    out += R"(:{"num_clients":)" + std::to_string(channel.subscribers.size()) + "}";
-  });
-  out += "}}";
-  return {};
-}
-
-Error Api::info(const ApiRequest&, std::string& out) {
-  out += R"({"nodes":[{"uid":)";
-  append_json_string(out, options_.node_id);
-  out += R"(,"name":)";
-  append_json_string(out, options_.node_name);
-  out += R"(,"version":)";
-  append_json_string(out, options_.version);
-  const auto number = [&](std::string_view name, std::uint64_t value) {
-    out.append(",\"").append(name).append("\":") += std::to_string(value);
+void Api::users(const ApiCallPointer& call) {
+  if (call->request.users.empty()) return call->fail(client::kErrorBadRequest);
+  const std::set<std::string_view> users(call->request.users.begin(), call->request.users.end());
+  struct Gathered {
+    std::string out = R"({"users":{)";
+    std::size_t left;
+    bool first = true;
+    bool failed = false;
   };
-  number("num_clients", clients_.count());
-  number("num_users", clients_.user_count());
-  number("num_channels", clients_.hub().channel_count());
-  number("num_subs", clients_.subscription_count());
-  constexpr std::int64_t kSecondNs = 1'000'000'000;
-  number("uptime",
-         static_cast<std::uint64_t>((core::sys::monotonic_ns() - started_ns_) / kSecondNs));
-  out += "}]}";
-  return {};
-}
-
-Error Api::users(const ApiRequest& request, std::string& out) {
-  if (request.users.empty()) return client::kErrorBadRequest;
-  out += R"({"users":{)";
-  bool first = true;
-  for (const std::string_view user :
-       std::set<std::string_view>(request.users.begin(), request.users.end())) {
-    clients_.broker().user_status(user, [&](const hub::UserStatus& status) {
-      if (!std::exchange(first, false)) out += ',';
+  const auto gathered = std::make_shared<Gathered>();
+  gathered->left = users.size();
+  for (const std::string_view user : users)
+    clients_.broker().user_status(user, [call, gathered, user](const hub::UserStatus& status) {
+      std::string& out = gathered->out;
+      gathered->failed |= status.error != BrokerError::none;
+      if (!std::exchange(gathered->first, false)) out += ',';
       append_json_string(out, user);
       out += R"(:{"online":)";
       out += status.online ? "true" : "false";
       out += R"(,"connections":)" + std::to_string(status.connections) + R"(,"since":)" +
              std::to_string(status.since_ms) + "}";
+      if (--gathered->left > 0) return;
+      if (gathered->failed) return call->fail(client::kErrorInternal);
+      call->finish(std::move(out += "}}"));
     });
-  }
-  out += "}}";
-  return {};
 }
 
-Error Api::batch(const ApiRequest& request, std::string& out) {
-  out += R"({"replies":[)";
-  for (std::size_t i = 0; i < request.commands.size(); ++i) {
-    if (i > 0) out += ',';
-    const auto& [name, parameters] = request.commands[i];
-    append_answer(out, name, [&, &command = request.commands[i]](std::string& result) -> Error {
-      const Method method = find(command.first);
-      // A batch in a batch would nest without end.
-      if (method == nullptr || method == &Api::batch) return client::kErrorMethodNotFound;
-      if (out.size() > kMaxAnswerBytes) return client::kErrorLimitExceeded;
-      ApiRequest inner;
-      if (inner.parse(command.second) != ApiRequest::Parsed::ok) return client::kErrorBadRequest;
-      return run(method, inner, result);
-    });
+// --- Several calls in one.
+
+struct Api::Batch {
+  explicit Batch(ApiCallPointer of) : call(std::move(of)) {}
+
+  const ApiCallPointer call;
+  std::string out = R"({"replies":[)";
+  std::size_t next = 0;
+  bool asking = false;     // a command has not been answered
+  bool advancing = false;  // whoever is answered at once is taken care of by the loop
+};
+
+void Api::batch(const ApiCallPointer& call) {
+  advance(std::make_shared<Batch>(call));
+}
+
+// Each when the one before it has been answered.
+void Api::advance(const std::shared_ptr<Batch>& batch) {
+  if (std::exchange(batch->advancing, true)) return;
+  const auto& commands = batch->call->request.commands;
+  while (!batch->asking && batch->next < commands.size()) {
+    const auto& [name, parameters] = commands[batch->next];
+    if (batch->next++ > 0) batch->out += ',';
+    batch->asking = true;
+    const auto command = std::make_shared<ApiCall>(
+        std::string(parameters),
+        [this, batch, &name](const Error& error, const std::string& result) {
+          batch->out += named_answer(name, error, result);
+          batch->asking = false;
+          advance(batch);
+        });
+    const Method method = find(name);
+    // A batch in a batch would nest without end.
+    if (method == nullptr || method == &Api::batch)
+      command->fail(client::kErrorMethodNotFound);
+    else if (batch->out.size() > kMaxAnswerBytes)
+      command->fail(client::kErrorLimitExceeded);
+    else if (command->parse() != ApiRequest::Parsed::ok)
+      command->fail(client::kErrorBadRequest);
+    else
+      run(method, command);
   }
-  out += "]}";
-  return {};
+  batch->advancing = false;
+  if (!batch->asking) batch->call->finish(std::move(batch->out += "]}"));
 }
 
 }  // namespace spate::handlers

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "codec/http_head.h"
 #include "handlers/client_address.h"
@@ -17,15 +20,40 @@ struct HttpRequest {
   RequestPeer peer;       // peer(): the client, behind trusted proxies
 };
 
+class HttpLater;
+
 struct HttpReply {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body{};
+  std::shared_ptr<HttpLater> later{};  // the answer, when it is there; the rest means nothing then
+};
+
+// An answer that may come after on_request has returned. Whoever holds on to it gives it once; the
+// connection may be gone by then. On the worker's thread.
+class HttpLater {
+ public:
+  void give(HttpReply reply) {
+    reply_ = std::move(reply);
+    given_ = true;
+    if (const auto call = std::exchange(on_given_, nullptr)) call();
+  }
+
+  // --- For who writes it out.
+  bool given() const { return given_; }
+  HttpReply& reply() { return reply_; }
+  void when_given(std::function<void()> call) { on_given_ = std::move(call); }
+
+ private:
+  HttpReply reply_;
+  bool given_ = false;
+  std::function<void()> on_given_;
 };
 
 // An endpoint's policy. One object per endpoint and worker, on one thread. Methods and body size
 // are checked before it is asked; a HEAD is asked as a GET, and the reply's body then left out. One
-// that throws is answered for with 500, and its connection closed.
+// that throws is answered for with 500, and its connection closed. Answers leave in the order of
+// their requests.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;

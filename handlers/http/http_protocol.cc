@@ -1,6 +1,8 @@
 #include "handlers/http/http_protocol.h"
 
 #include <array>
+#include <deque>
+#include <utility>
 
 #include "codec/http_response.h"
 #include "codec/http_syntax.h"
@@ -23,6 +25,16 @@ bool lists(std::string_view list, std::string_view element) {
 
 }  // namespace
 
+struct HttpProtocol::Owed {
+  struct Entry {
+    HttpReply reply;
+    Form form;
+  };
+  std::deque<Entry> entries;
+  bool paused = false;
+  bool over = false;  // nothing more is answered behind these
+};
+
 HttpProtocol::HttpProtocol(core::ConnectionTable& table, const Routes& routes,
                            const HttpOptions& options)
     : table_(table),
@@ -41,6 +53,7 @@ void HttpProtocol::on_open(Connection& connection) {
 Kept HttpProtocol::on_bytes(Connection& connection, const core::ReceiveWindow& window) {
   auto& half = *std::launder(reinterpret_cast<HalfRequest*>(window.state));
   Bytes rest = window.bytes;
+  if (owes(connection) && connection.data<Data>().owed->over) return {};
   while (!rest.empty()) {
     if (half.head_bytes == 0) {
       const Progress head = take_head(connection, rest, half);
@@ -64,6 +77,11 @@ Kept HttpProtocol::on_bytes(Connection& connection, const core::ReceiveWindow& w
     respond(connection, as_text(request).substr(half.head_bytes, half.body.content_bytes()));
     half = {};
     if (connection.stage != core::Stage::open) return {};
+    if (owes(connection)) {
+      const Owed& owed = *connection.data<Data>().owed;
+      if (owed.over) return {};
+      if (owed.paused) return {.bytes = rest, .wanted_bytes = rest.size(), .state = true};
+    }
     if (table_.unsent_bytes(connection) > kMaxUnsentBytes && !table_.flush_now(connection))
       return {.bytes = rest, .wanted_bytes = rest.size(), .state = true};
   }
@@ -89,8 +107,13 @@ HttpProtocol::Progress HttpProtocol::take_head(Connection& connection, Bytes unr
   half.head_bytes = static_cast<std::uint32_t>(result.consumed);
   const Route* const route = routes_.find(head_.path);
   if (route != nullptr && route->session != nullptr &&
-      (head_.upgrade_websocket || route->http == nullptr))
+      (head_.upgrade_websocket || route->http == nullptr)) {
+    if (owes(connection)) {
+      refuse(connection, refusal_by_endpoint(400, "Upgrade when all requests are answered."));
+      return Progress::over;
+    }
     return upgrade(connection, *route) != nullptr ? Progress::whole : Progress::over;
+  }
   return admit_request(connection, route, half) ? Progress::whole : Progress::over;
 }
 
@@ -214,34 +237,93 @@ Session* HttpProtocol::upgrade(Connection& connection, const Route& route) {
 }
 
 void HttpProtocol::respond(Connection& connection, std::string_view body) {
-  const bool head_only = head_.method == "HEAD";
   HttpReply reply{.status = 204};
   if (const Route* const route = head_.path != "*" ? routes_.find(head_.path) : nullptr) {
     const HttpRequest request{head_, body, peer_of_request(connection)};
     if (!route->guard->run([&] { reply = route->http->on_request(request); }))
       return refuse(connection, kEndpointFailed);
   }
+  if (reply.later != nullptr && reply.later->given())
+    reply = HttpReply(std::move(reply.later->reply()));
+  const Form form{head_.method == "HEAD", head_.method == "OPTIONS", head_.keep_alive};
+  if (reply.later != nullptr || owes(connection)) return owe(connection, std::move(reply), form);
+  write_reply(connection, reply, form);
+}
+
+void HttpProtocol::write_reply(Connection& connection, const HttpReply& reply, const Form& form) {
   const bool has_content = reply.status != 204;
   reply_.resize(512 + reply.content_type.size() + reply.body.size());
   const Bytes room{reinterpret_cast<std::byte*>(reply_.data()), reply_.size()};
   codec::HttpResponseWriter response(room, reply.status);
   if (has_content)
     response.header("Content-Type", reply.content_type).content_length(reply.body.size());
-  if (head_.method == "OPTIONS") response.header("Allow", "GET, HEAD");
-  response.date(date()).connection(head_.keep_alive);
-  if (has_content && !head_only) response.body(reply.body);
+  if (form.options) response.header("Allow", "GET, HEAD");
+  response.date(date()).connection(form.keep_alive);
+  if (has_content && !form.head_only) response.body(reply.body);
   const std::size_t bytes = response.finish();
   SPATE_CHECK(bytes > 0);
   count_answer(reply.status);
   table_.write(connection, room.first(bytes));
-  if (!head_.keep_alive) return table_.finish(connection);
+  if (!form.keep_alive) return table_.finish(connection);
   expect_request(connection);
+}
+
+// --- Answers that come later.
+
+bool HttpProtocol::owes(Connection& connection) const {
+  return connection.protocol == this && connection.data<Data>().owed != nullptr;
+}
+
+void HttpProtocol::owe(Connection& connection, HttpReply reply, const Form& form) {
+  Data& data = connection.data<Data>();
+  if (data.owed == nullptr) data.owed = new Owed;
+  Owed& owed = *data.owed;
+  if (reply.later != nullptr)
+    reply.later->when_given([this, &connection, generation = connection.generation] {
+      // Its place may be another connection's by now.
+      if (!connection.live() || connection.generation != generation) return;
+      table_.with(connection, [&] { pay(connection); });
+    });
+  owed.entries.push_back({std::move(reply), form});
+  owed.over = !form.keep_alive;
+  data.in_body = false;
+  table_.disarm(connection);
+  if (owed.entries.size() < kMaxOwed || owed.paused) return;
+  owed.paused = true;
+  table_.pause_reading(connection);
+}
+
+// What has come, as far as it is in order.
+void HttpProtocol::pay(Connection& connection) {
+  while (connection.stage == core::Stage::open && owes(connection)) {
+    Owed& owed = *connection.data<Data>().owed;
+    Owed::Entry& next = owed.entries.front();
+    if (next.reply.later != nullptr && !next.reply.later->given()) break;
+    const HttpReply reply =
+        next.reply.later != nullptr ? std::move(next.reply.later->reply()) : std::move(next.reply);
+    const Form form = next.form;
+    owed.entries.pop_front();
+    const bool resumes = owed.paused && owed.entries.size() < kMaxOwed / 2;
+    const bool over = owed.over;
+    if (resumes) owed.paused = false;
+    if (owed.entries.empty()) {
+      delete &owed;
+      connection.data<Data>().owed = nullptr;
+    }
+    write_reply(connection, reply,
+                {form.head_only, form.options, form.keep_alive && !(over && !owes(connection))});
+    if (connection.stage != core::Stage::open) return;
+    if (owes(connection)) table_.disarm(connection);
+    if (!resumes) continue;
+    table_.resume_reading(connection);
+    if (connection.hold != nullptr) table_.replay(connection);
+  }
 }
 
 void HttpProtocol::refuse(Connection& connection, const Refusal& refusal, std::string_view allow) {
   const auto [reason, status, remedy] = refusal;
   metrics_->refusals[reason].add();
-  count_answer(status);
+  if (!owes(connection)) count_answer(status);
   core::log::limited(
       core::log::Level::info, remedy, "refused a request of {peer} with {status}: {remedy}",
       {{"peer", peer_of_request(connection)().text()}, {"status", status}, {"remedy", remedy}});
@@ -252,6 +334,11 @@ void HttpProtocol::refuse(Connection& connection, const Refusal& refusal, std::s
                                                             .allow = allow.empty() ? "GET" : allow,
                                                             .date = date()});
   SPATE_CHECK(bytes > 0);
+  if (owes(connection)) {
+    // In its turn, and then no more.
+    const Form form{head_.method == "HEAD", false, false};
+    return owe(connection, {.status = status, .body = std::string(remedy) + "\n"}, form);
+  }
   table_.write(connection, {response.data(), bytes});
   table_.finish(connection);
 }
@@ -268,7 +355,9 @@ void HttpProtocol::forget_head() {
 }
 
 void HttpProtocol::expect_request(Connection& connection) {
-  connection.data<Data>() = {.began = table_.now(), .in_head = false, .in_body = false};
+  Data& data = connection.data<Data>();
+  data.began = table_.now();
+  data.in_head = data.in_body = false;
   table_.arm(connection, deadline(connection));
 }
 
@@ -293,8 +382,10 @@ std::string_view HttpProtocol::date() {
   return date_;
 }
 
+// What is owed is still answered.
 void HttpProtocol::on_end(Connection& connection) {
-  table_.finish(connection);
+  if (!owes(connection)) return table_.finish(connection);
+  connection.data<Data>().owed->over = true;
 }
 
 void HttpProtocol::on_keep_refused(Connection& connection) {
@@ -314,6 +405,7 @@ void HttpProtocol::on_drained(Connection& connection) {
 
 Tick HttpProtocol::on_timer(Connection& connection, Tick now) {
   if (connection.backlog != nullptr) return core::kNoDeadline;  // it is not read meanwhile
+  if (owes(connection) && !connection.data<Data>().in_head) return core::kNoDeadline;
   const Tick due = deadline(connection);
   if (static_cast<std::int32_t>(now - due) < 0) return due;
   const Data& data = connection.data<Data>();
@@ -327,10 +419,13 @@ Tick HttpProtocol::on_timer(Connection& connection, Tick now) {
 }
 
 void HttpProtocol::on_leave(Connection& connection) {
-  table_.finish(connection);
+  if (!owes(connection)) return table_.finish(connection);
+  connection.data<Data>().owed->over = true;
 }
 
-void HttpProtocol::on_close(Connection&, core::CloseCause) {}
+void HttpProtocol::on_close(Connection& connection, core::CloseCause) {
+  delete std::exchange(connection.data<Data>().owed, nullptr);
+}
 
 void RefusalProtocol::on_open(Connection& connection) {
   std::array<std::byte, codec::kRefusalBytes> response;

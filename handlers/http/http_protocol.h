@@ -8,6 +8,9 @@
 // A head has handshake_timeout from the connection's opening, or from the last response, to its
 // end; a body as long, and a second more for each kMinBodyRate bytes it brings. What is refused is
 // answered with a status and a sentence that says what to do, and closes the connection.
+//
+// An endpoint may answer later (HttpLater). Requests that were pipelined behind it are served
+// meanwhile, up to kMaxOwed of them; answers leave in order.
 #pragma once
 
 #include <string>
@@ -39,6 +42,7 @@ class HttpProtocol final : public core::Protocol {
   static constexpr std::uint64_t kMinBodyRate = 500;  // bytes per second
   // Replies to pipelined requests that gather before the connection must take them.
   static constexpr std::uint64_t kMaxUnsentBytes = 64 * 1024;
+  static constexpr std::size_t kMaxOwed = 512;  // answers that have not left; then it is not read
 
   void on_open(core::Connection& connection) override;
   core::Kept on_bytes(core::Connection& connection, const core::ReceiveWindow& window) override;
@@ -51,11 +55,14 @@ class HttpProtocol final : public core::Protocol {
   void on_close(core::Connection& connection, core::CloseCause cause) override;
 
  private:
+  // Answers that have not come, and those that wait behind them.
+  struct Owed;
   // Per connection, in Connection::protocol_data.
   struct Data {
     core::Tick began;  // waiting for the head, then for the body
     bool in_head;      // some of it has come
     bool in_body;
+    Owed* owed;  // null: nothing
   };
   // Per half-received request, in Hold::state.
   struct HalfRequest {
@@ -72,7 +79,17 @@ class HttpProtocol final : public core::Protocol {
   void read_head_again(Bytes head);
   bool admit_request(core::Connection& connection, const Route* route, HalfRequest& half);
   Session* upgrade(core::Connection& connection, const Route& route);
+  // What an answer's form depends on, apart from the answer.
+  struct Form {
+    bool head_only;
+    bool options;
+    bool keep_alive;
+  };
   void respond(core::Connection& connection, std::string_view body);
+  void owe(core::Connection& connection, HttpReply reply, const Form& form);
+  void pay(core::Connection& connection);
+  bool owes(core::Connection& connection) const;
+  void write_reply(core::Connection& connection, const HttpReply& reply, const Form& form);
   void refuse(core::Connection& connection, const Refusal& refusal, std::string_view allow = {});
   void count_answer(int status);
   void forget_head();

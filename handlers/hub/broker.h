@@ -76,12 +76,19 @@ struct PresenceEntry {
   ClientInfo info{};
 };
 
+struct PresenceResult {
+  BrokerError error = BrokerError::none;
+  std::span<const PresenceEntry> entries{};
+};
+
 struct PresenceStats {
+  BrokerError error = BrokerError::none;
   std::uint32_t clients = 0;
   std::uint32_t users = 0;  // distinct; the anonymous count as one
 };
 
 struct UserStatus {
+  BrokerError error = BrokerError::none;
   bool online = false;
   std::uint32_t connections = 0;
   std::int64_t since_ms = 0;  // wall time of the last change; 0: never seen
@@ -118,23 +125,35 @@ class Broker {
   virtual void remove_history(std::string_view channel, const Done<BrokerError>& done) = 0;
 
   // Entries live as long as the worker that added them. Adding one that is there replaces its info.
-  virtual void add_presence(std::string_view channel, const ClientInfo& info) = 0;
+  // `tells_leave`: should the worker die, the channel is told that the client has left.
+  virtual void add_presence(std::string_view channel, const ClientInfo& info, bool tells_leave) = 0;
   virtual void remove_presence(std::string_view channel, std::string_view client) = 0;
-  virtual void presence(std::string_view channel,
-                        const Done<std::span<const PresenceEntry>>& done) = 0;
+  virtual void presence(std::string_view channel, const Done<PresenceResult>& done) = 0;
   virtual void presence_stats(std::string_view channel, const Done<PresenceStats>& done) = 0;
 
   // At most so many a second and channel come out; the rest is counted.
   virtual void publish_join(std::string_view channel, const ClientInfo& info) = 0;
   virtual void publish_leave(std::string_view channel, const ClientInfo& info) = 0;
 
-  // A connection of a user came or went; anonymous ones are not followed.
-  virtual void user_connected(std::string_view user, std::string_view client) = 0;
-  virtual void user_gone(std::string_view user, std::string_view client) = 0;
+  // A connection of a user came or went, and this worker has so many of it now; anonymous ones are
+  // not followed.
+  virtual void user_connected(std::string_view user, std::string_view client,
+                              std::uint32_t connections) = 0;
+  virtual void user_gone(std::string_view user, std::string_view client,
+                         std::uint32_t connections) = 0;
   virtual void user_status(std::string_view user, const Done<UserStatus>& done) = 0;
+
+  // Somebody here is subscribed to the channel now, or nobody any more: whether it need be told.
+  virtual void follow(std::string_view) {}
+  virtual void unfollow(std::string_view) {}
 
   // Once a second or so: what has expired goes. Monotonic nanoseconds.
   virtual void tick(std::int64_t now_ns) = 0;
+
+  // False: it takes no more requests for now, and clients should not be read. `on_room`, if
+  // anybody has set it, is called when it does again.
+  virtual bool has_room() const { return true; }
+  std::function<void()> on_room;
 };
 
 }  // namespace spate::handlers::hub

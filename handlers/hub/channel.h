@@ -85,6 +85,7 @@ struct Subscription {
 
 struct Channel {
   std::string name;
+  std::uint64_t hash = 0;  // of the name, under the hub's key
   const ChannelOptions* options = nullptr;
   std::vector<Subscription*> subscribers;
   std::array<std::uint32_t, kFramings> framings{};  // how many subscribers take which
@@ -96,6 +97,7 @@ struct Channel {
   std::unique_ptr<PushBatch> sending;
   std::size_t pass = 0;                          // subscribers that have been sent `sending`
   bool dirty = false;                            // is in the hub's queue
+  bool catching_up = false;                      // what it missed is about to come
   std::array<core::BlockRef, kFramings> newest;  // conflating: the last publication, framed
   std::unique_ptr<Exclusion> newest_excluded;    // whom it is not for; null: for everybody
 };

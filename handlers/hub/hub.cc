@@ -4,6 +4,7 @@
 #include "handlers/hub/hub.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/sys.h"
 
@@ -15,6 +16,14 @@ namespace {
 constexpr std::size_t kSpareBatches = 64;
 constexpr std::size_t kSpareBytes = 64 * 1024;
 constexpr std::size_t kSparePushes = 1024;
+// Channels that catch up at a time.
+constexpr std::size_t kCatchUpAtOnce = 64;
+
+core::HashKey random_key() {
+  core::HashKey key{};
+  core::sys::random(std::as_writable_bytes(std::span(key)));
+  return key;
+}
 
 }  // namespace
 
@@ -36,7 +45,8 @@ Hub::Hub(core::Reactor& reactor, PushEncoder& encoder, HubMetrics& metrics, cons
       encoder_(encoder),
       metrics_(metrics),
       options_(options),
-      flush_timer_([this] { flush(); }) {}
+      flush_timer_([this] { flush(); }),
+      key_(random_key()) {}
 
 Hub::~Hub() {
   reactor_.precise().cancel(flush_timer_);
@@ -44,28 +54,27 @@ Hub::~Hub() {
 
 // --- Who is there.
 
-Channel* Hub::find(std::string_view channel) {
-  const auto found = by_name_.find(channel);
-  return found == by_name_.end() ? nullptr : found->second.get();
+Channel* Hub::find(std::string_view name) {
+  return by_name_.find(core::siphash64(key_, name),
+                       [&](const Channel& channel) { return channel.name == name; });
 }
 
-const Channel* Hub::find(std::string_view channel) const {
-  const auto found = by_name_.find(channel);
-  return found == by_name_.end() ? nullptr : found->second.get();
+const Channel* Hub::find(std::string_view name) const {
+  return const_cast<Hub*>(this)->find(name);
 }
 
 Subscription& Hub::add(Subscriber& subscriber, std::string_view name, const ChannelOptions& options,
                        bool positioned, StreamPosition position) {
   Channel* channel = follow(name, position);
   if (channel == nullptr) {
-    auto made = std::make_unique<Channel>();
-    channel = made.get();
+    channel = channels_.emplace_back(std::make_unique<Channel>()).get();
     channel->name = name;
+    channel->hash = core::siphash64(key_, name);
     channel->options = &options;
     channel->position = position;
-    channel->index = static_cast<std::uint32_t>(channels_.size());
-    channels_.push_back(channel);
-    by_name_.emplace(channel->name, std::move(made));
+    channel->index = static_cast<std::uint32_t>(channels_.size() - 1);
+    by_name_.insert(channel->hash, channel);
+    if (broker_ != nullptr) broker_->follow(name);
     metrics_.of(options.index).channels.add();
   }
   Subscription* const subscription = subscriptions_.create();
@@ -116,10 +125,11 @@ void Hub::remove(Subscription& subscription) {
 void Hub::forget_if_empty(Channel& channel) {
   if (!channel.subscribers.empty() || channel.dirty) return;
   metrics_.of(channel.options->index).channels.sub();
-  channels_[channel.index] = channels_.back();
+  if (broker_ != nullptr) broker_->unfollow(channel.name);
+  by_name_.erase(channel.hash, &channel);
+  std::swap(channels_[channel.index], channels_.back());
   channels_[channel.index]->index = channel.index;
   channels_.pop_back();
-  by_name_.erase(by_name_.find(std::string_view(channel.name)));
 }
 
 // The channel, which knows then that its stream is at `position`; null when nobody is there. A
@@ -132,7 +142,11 @@ Channel* Hub::follow(std::string_view name, StreamPosition position) {
     lose_positions(*channel);
     channel = find(name);
     if (channel == nullptr) return nullptr;
+    channel->catching_up = false;
+    channel->position = position;
   }
+  // What was missed counts from where those stand who missed it, not from where somebody joins.
+  if (channel->catching_up) return channel;
   if (channel->position.epoch != position.epoch || channel->position.offset < position.offset)
     channel->position = position;
   return channel;
@@ -143,6 +157,10 @@ Channel* Hub::follow(std::string_view name, StreamPosition position) {
 void Hub::on_publication(std::string_view name, const Publication& publication,
                          StreamPosition position, std::span<const std::string_view> exclude_users,
                          std::span<const std::string_view> exclude_clients) {
+  // What it missed comes first, and this with it.
+  if (const Channel* const behind = find(name);
+      behind != nullptr && behind->catching_up && position.epoch)
+    return;
   Channel* const channel = follow(name, position);
   if (channel == nullptr || channel->subscribers.empty()) return;
 
@@ -326,6 +344,7 @@ void Hub::finish(Channel& channel) {
 // --- Whether what was sent is what there is.
 
 void Hub::tick() {
+  ask_what_was_missed();
   if (broker_ == nullptr || channels_.empty()) return;
   constexpr double kTickNs = 1e9;
   due_checks_ += static_cast<double>(channels_.size()) * kTickNs /
@@ -338,15 +357,75 @@ void Hub::tick() {
   }
 }
 
+// What the broker says holds for when it is said: all events before it have come.
 void Hub::check_position(Channel& channel) {
-  if (channel.positioned == 0) return;
+  if (channel.positioned == 0 || channel.catching_up || !broker_->has_room()) return;
   HistoryRequest request;
   request.channel = channel.name;
   request.history = channel.options->history;
-  broker_->history(request, [&](const HistoryResult& result) {
-    if (result.error == BrokerError::none && result.top != channel.position)
-      lose_positions(channel);
+  broker_->history(request, [this, name = channel.name](const HistoryResult& result) {
+    Channel* const there = find(std::string_view(name));
+    if (there != nullptr && !there->catching_up && result.error == BrokerError::none &&
+        result.top != there->position)
+      lose_positions(*there);
   });
+}
+
+void Hub::catch_up() {
+  ++round_;
+  behind_.clear();
+  for (const auto& channel : channels_) {
+    channel->catching_up = static_cast<bool>(channel->position.epoch);
+    if (channel->catching_up) behind_.push_back(channel->name);
+  }
+  ask_what_was_missed();
+}
+
+void Hub::ask_what_was_missed() {
+  while (!behind_.empty() && catching_up_ < kCatchUpAtOnce && broker_->has_room()) {
+    const std::string name = std::move(behind_.back());
+    behind_.pop_back();
+    const Channel* const channel = find(std::string_view(name));
+    if (channel == nullptr || !channel->catching_up) continue;
+    HistoryRequest request;
+    request.channel = name;
+    request.history = channel->options->history;
+    request.limit = -1;
+    request.since = channel->position;
+    ++catching_up_;
+    broker_->history(request, [this, name, since = channel->position,
+                               round = round_](const HistoryResult& result) {
+      --catching_up_;
+      take_missed(name, since, round, result);
+      ask_what_was_missed();
+    });
+  }
+}
+
+void Hub::take_missed(const std::string& name, StreamPosition since, std::uint32_t round,
+                      const HistoryResult& result) {
+  Channel* channel = find(std::string_view(name));
+  // Gone, or behind once more: then it is asked about again.
+  if (channel == nullptr || !channel->catching_up || round != round_) return;
+  if (result.error != BrokerError::none) {
+    behind_.push_back(name);  // the next tick asks again
+    return;
+  }
+  channel->catching_up = false;
+  const bool whole =
+      !result.wrong_epoch && (result.top.offset <= since.offset ||
+                              (!result.publications.empty() &&
+                               result.publications.front().publication.offset <= since.offset + 1));
+  metrics_.of(channel->options->index).catch_ups[whole ? 0 : 1].add();
+  if (!whole) {
+    lose_positions(*channel);
+    channel = find(std::string_view(name));
+    if (channel != nullptr) channel->position = result.top;
+    return;
+  }
+  for (const KeptPublication& kept : result.publications)
+    on_publication(name, kept.publication, {kept.publication.offset, result.top.epoch},
+                   kept.exclude_users, {});
 }
 
 // Each takes its subscription out of the list, which moves ones from behind into the hole, that

@@ -11,10 +11,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "core/pointer_index.h"
 #include "core/reactor.h"
+#include "core/siphash.h"
 #include "core/slab.h"
 #include "handlers/hub/broker.h"
 #include "handlers/hub/channel.h"
@@ -83,7 +85,7 @@ class Hub final : public BrokerSink {
   const Channel* find(std::string_view channel) const;
   template <typename Visit>
   void for_each_channel(Visit&& visit) const {
-    for (const Channel* channel : channels_) visit(*channel);
+    for (const auto& channel : channels_) visit(std::as_const(*channel));
   }
   std::size_t channel_count() const { return channels_.size(); }
 
@@ -94,20 +96,19 @@ class Hub final : public BrokerSink {
   void on_leave(std::string_view channel, const ClientInfo& info) override;
   void on_user_status(std::string_view user, std::string_view client, bool online) override;
 
+  // Something may not have come out of the broker: what each channel with a position has missed is
+  // fetched from its history, in bounded steps. Until that has come nothing else goes to it. Where
+  // the history does not reach back, positions are lost.
+  void catch_up();
+
   // Once a second: compares a share of the channels with what the broker says.
   void tick();
   // One slice of what waits. For tests and for those who cannot wait; the loop does it by itself.
   void flush();
+  bool caught_up() const { return behind_.empty() && catching_up_ == 0; }
   bool idle() const { return queue_.size() == queue_front_; }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-
   Channel* find(std::string_view channel);
   Channel* follow(std::string_view channel, StreamPosition position);
   Push& append(Channel& channel, PushKind kind);
@@ -118,6 +119,9 @@ class Hub final : public BrokerSink {
   void finish(Channel& channel);
   void forget_if_empty(Channel& channel);
   void check_position(Channel& channel);
+  void ask_what_was_missed();
+  void take_missed(const std::string& name, StreamPosition since, std::uint32_t round,
+                   const HistoryResult& result);
   void lose_positions(Channel& channel);
   std::unique_ptr<PushBatch> take_batch();
 
@@ -128,10 +132,14 @@ class Hub final : public BrokerSink {
   Broker* broker_ = nullptr;
   core::PreciseTimer flush_timer_;
   core::Slab<Subscription> subscriptions_;
-  std::unordered_map<std::string, std::unique_ptr<Channel>, Hash, std::equal_to<>> by_name_;
-  std::vector<Channel*> channels_;
-  std::size_t checked_ = 0;  // of channels_, in the round of position checks
-  double due_checks_ = 0;    // channels that are due for one, with what was left over
+  const core::HashKey key_;  // channels' names are others' to choose
+  core::PointerIndex<Channel> by_name_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::string> behind_;  // channels that missed something and have not been asked about
+  std::size_t catching_up_ = 0;      // that have, and are not answered
+  std::uint32_t round_ = 0;          // of catching up: answers of an earlier one are too old
+  std::size_t checked_ = 0;          // of channels_, in the round of position checks
+  double due_checks_ = 0;            // channels that are due for one, with what was left over
 
   std::vector<Channel*> queue_;  // dirty channels; those before queue_front_ are done
   std::size_t queue_front_ = 0;

@@ -30,6 +30,10 @@ HubMetricGroups HubMetricGroups::add_to(core::MetricTable& table, std::vector<st
              "Subscriptions that asked for what they had missed. unrecovered: it could not be "
              "given. rejected: the same, and the client had asked to be refused then.",
              &Space::recoveries, "outcome", {"recovered", "unrecovered", "rejected"});
+  spaces.add("spate_channel_catch_ups_total",
+             "Times that a worker fetched what a channel had missed, because it had been too slow "
+             "for the bus or a broker had started. lost: its history did not reach back.",
+             &Space::catch_ups, "outcome", {"caught_up", "lost"});
   spaces.add("spate_delivery_seconds",
              "Time from a publication to its last subscriber's socket, in this worker.",
              &Space::delivery);

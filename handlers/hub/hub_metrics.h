@@ -24,6 +24,7 @@ struct alignas(64) NamespaceMetrics {
   core::Counter conflated;
   core::Counter positions_lost;
   std::array<core::Counter, 3> recoveries;  // by Recovery
+  std::array<core::Counter, 2> catch_ups;   // caught up, lost
   core::Histogram delivery;                 // publish to the last socket write
 };
 

@@ -55,7 +55,7 @@ PublishResult LogBroker::order(const PublishRequest& request) {
     return {too_large ? BrokerError::too_large : BrokerError::no_room, {}, false};
   }
   if (request.history.on()) return order_kept(request, record, now);
-  keep_result({*record.key, now, {}});
+  keep_result({*record.key, now, {}}, false);
   return {};
 }
 
@@ -65,7 +65,7 @@ PublishResult LogBroker::order_kept(const PublishRequest& request, PublicationRe
   Stream* stream = live_stream(hash, request.channel, now);
   if (outdated(request, stream)) {
     metrics_->suppressed[1].add();
-    if (record.key) keep_result({*record.key, now, stream->position()});
+    if (record.key) keep_result({*record.key, now, stream->position()}, true);
     return {BrokerError::none, stream->position(), true};
   }
   if (request.version > 0) {
@@ -89,9 +89,10 @@ bool LogBroker::outdated(const PublishRequest& request, const Stream* stream) co
          core::siphash64(log_.salt(), request.version_epoch) == last.version_epoch_hash;
 }
 
-void LogBroker::keep_result(const ResultRecord& result) {
+void LogBroker::keep_result(const ResultRecord& result, bool suppressed) {
   core::LogPlace place = core::kNoPlace;
   encode_result(log_.stage(raw(RecordKind::result), result_bytes(), &place), result);
+  if (before_commit_) before_commit_({BrokerError::none, result.position, suppressed});
   log_.commit();
   remember(result.key, result.time_ms, place);
 }
@@ -110,8 +111,9 @@ void LogBroker::remember(const KeyHash& key, std::int64_t time, core::LogPlace p
 
 // --- Presence and users.
 
-void LogBroker::add_presence(std::string_view channel, const ClientInfo& info) {
-  presence_.add(channel, info);
+void LogBroker::add_presence_of(std::uint32_t owner, std::string_view channel,
+                                const ClientInfo& info, bool tells_leave) {
+  presence_.add(channel, info, {.slot = owner & 0x7FFFFFFF, .tells_leave = tells_leave});
   metrics_->presence.set(presence_.entries());
 }
 
@@ -120,9 +122,15 @@ void LogBroker::remove_presence(std::string_view channel, std::string_view clien
   metrics_->presence.set(presence_.entries());
 }
 
-void LogBroker::presence(std::string_view channel,
-                         const Done<std::span<const PresenceEntry>>& done) {
-  presence_.list(channel, done);
+void LogBroker::remove_presence_of(std::uint32_t owner, const Removed& removed) {
+  presence_.remove_owner(owner, removed);
+  metrics_->presence.set(presence_.entries());
+}
+
+void LogBroker::presence(std::string_view channel, const Done<PresenceResult>& done) {
+  presence_.list(channel, [&](std::span<const PresenceEntry> entries) {
+    done({BrokerError::none, entries});
+  });
 }
 
 void LogBroker::presence_stats(std::string_view channel, const Done<PresenceStats>& done) {
@@ -143,12 +151,12 @@ void LogBroker::publish_leave(std::string_view channel, const ClientInfo& info) 
     metrics_->joins_leaves_dropped.add();
 }
 
-void LogBroker::user_connected(std::string_view user, std::string_view client) {
+void LogBroker::user_connected(std::string_view user, std::string_view client, std::uint32_t) {
   users_.connected(user, client, clock_.wall_ms());
   metrics_->users_online.set(users_.online());
 }
 
-void LogBroker::user_gone(std::string_view user, std::string_view client) {
+void LogBroker::user_gone(std::string_view user, std::string_view client, std::uint32_t) {
   users_.gone(user, client, now_ms(), clock_.wall_ms());
   metrics_->users_online.set(users_.online());
 }

@@ -27,6 +27,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/metrics.h"
 #include "core/record_log.h"
@@ -64,17 +65,35 @@ class LogBroker final : public Broker {
   void publish(const PublishRequest& request, const Done<PublishResult>& done) override;
   void history(const HistoryRequest& request, const Done<HistoryResult>& done) override;
   void remove_history(std::string_view channel, const Done<BrokerError>& done) override;
-  void add_presence(std::string_view channel, const ClientInfo& info) override;
+  void add_presence(std::string_view channel, const ClientInfo& info, bool tells_leave) override {
+    add_presence_of(0, channel, info, tells_leave);
+  }
   void remove_presence(std::string_view channel, std::string_view client) override;
-  void presence(std::string_view channel,
-                const Done<std::span<const PresenceEntry>>& done) override;
+  void presence(std::string_view channel, const Done<PresenceResult>& done) override;
   void presence_stats(std::string_view channel, const Done<PresenceStats>& done) override;
   void publish_join(std::string_view channel, const ClientInfo& info) override;
   void publish_leave(std::string_view channel, const ClientInfo& info) override;
-  void user_connected(std::string_view user, std::string_view client) override;
-  void user_gone(std::string_view user, std::string_view client) override;
+  void user_connected(std::string_view user, std::string_view client,
+                      std::uint32_t connections) override;
+  void user_gone(std::string_view user, std::string_view client,
+                 std::uint32_t connections) override;
   void user_status(std::string_view user, const Done<UserStatus>& done) override;
   void tick(std::int64_t now_ns) override;
+
+  // --- For a broker that serves several workers (bus_server.h).
+
+  // Called with what a request will have come to, before the one store that makes it so.
+  void set_before_commit(std::function<void(const PublishResult&)> call) {
+    before_commit_ = std::move(call);
+  }
+  // As history(), but tells where in the log the publications are.
+  HistoryResult locate(const HistoryRequest& request, std::vector<core::LogPlace>& places);
+  // Presence by whose it is, so that it can go all at once.
+  void add_presence_of(std::uint32_t owner, std::string_view channel, const ClientInfo& info,
+                       bool tells_leave);
+  using Removed =
+      std::function<void(std::string_view channel, const ClientInfo& info, bool tells_leave)>;
+  void remove_presence_of(std::uint32_t owner, const Removed& removed);
 
   const BrokerMetrics& metrics() const { return *metrics_; }
   core::RecordLog& log() { return log_; }
@@ -101,7 +120,7 @@ class LogBroker final : public Broker {
   PublishResult order_kept(const PublishRequest& request, PublicationRecord& record,
                            std::int64_t now);
   bool outdated(const PublishRequest& request, const Stream* stream) const;
-  void keep_result(const ResultRecord& result);
+  void keep_result(const ResultRecord& result, bool suppressed);
   void remember(const KeyHash& key, std::int64_t time, core::LogPlace place);
 
   // Streams and their history (log_streams.cc). A stream may only be held until the next
@@ -119,8 +138,9 @@ class LogBroker final : public Broker {
   void set_state(Stream& stream, core::LogPlace place);
   void set_deadlines(Stream& stream);
   void renew(Stream& stream, std::int64_t meta_ttl_ms, bool room, std::int64_t now);
-  void read_range(const Stream& stream, const HistoryRequest& request,
-                  PublicationReader& reader) const;
+  Stream* stream_to_read(const HistoryRequest& request, HistoryResult& result);
+  template <typename Take>
+  static void for_range(const Stream& stream, const HistoryRequest& request, Take&& take);
 
   // Records and their memory (log_room.cc).
   DecodedRecord decode_at(core::LogPlace place) const;
@@ -147,6 +167,7 @@ class LogBroker final : public Broker {
   UserTable users_;
   JoinLeaveCap join_leave_cap_;
   PublicationReader reader_;  // kept for its memory
+  std::function<void(const PublishResult&)> before_commit_;
   std::uint32_t pins_ = 0;
 };
 

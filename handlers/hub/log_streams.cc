@@ -51,6 +51,7 @@ void LogBroker::append(Stream& stream, const PublishRequest& request, Publicatio
   encode_publication(
       log_.stage(raw(RecordKind::publication), publication_bytes(record, request), &place), record,
       request);
+  if (before_commit_) before_commit_({BrokerError::none, {offset, stream.epoch}, false});
   log_.commit();
 
   stream.top = offset;
@@ -132,17 +133,65 @@ void LogBroker::set_deadlines(Stream& stream) {
 
 // --- History.
 
+// Calls `take` with the place of each publication that is asked for.
+template <typename Take>
+void LogBroker::for_range(const Stream& stream, const HistoryRequest& request, Take&& take) {
+  std::uint64_t left = request.limit < 0 ? std::numeric_limits<std::uint64_t>::max()
+                                         : static_cast<std::uint64_t>(request.limit);
+  left = std::min<std::uint64_t>(left, stream.kept.count());
+  if (left == 0) return;
+  const std::uint64_t oldest = stream.kept.oldest();
+  const std::uint64_t newest = stream.kept.newest();
+  const auto add = [&](std::uint64_t offset) { take(stream.kept.at(offset)); };
+  if (request.reverse) {
+    if (request.since && request.since->offset == 0) return;
+    std::uint64_t offset = newest;
+    if (request.since) offset = std::min(offset, request.since->offset - 1);
+    for (; left > 0 && offset >= oldest; --left, --offset) add(offset);
+  } else {
+    std::uint64_t offset = oldest;
+    if (request.since && request.since->offset >= newest) return;
+    if (request.since) offset = std::max(offset, request.since->offset + 1);
+    for (; left > 0 && offset <= newest; --left, ++offset) add(offset);
+  }
+}
+
 void LogBroker::history(const HistoryRequest& request, const Done<HistoryResult>& done) {
+  HistoryResult result;
+  const Stream* const stream = stream_to_read(request, result);
+  if (stream == nullptr) return done(result);
+  // `done` may ask again: that one gets a reader of its own.
+  PublicationReader reader = std::exchange(reader_, {});
+  for_range(*stream, request,
+            [&](core::LogPlace place) { SPATE_CHECK(reader.add(log_.read(place))); });
+  result.publications = reader.finish();
+  {
+    const Pin pin(pins_);
+    done(result);
+  }
+  reader.clear();
+  reader_ = std::move(reader);
+}
+
+HistoryResult LogBroker::locate(const HistoryRequest& request,
+                                std::vector<core::LogPlace>& places) {
+  HistoryResult result;
+  if (const Stream* const stream = stream_to_read(request, result))
+    for_range(*stream, request, [&](core::LogPlace place) { places.push_back(place); });
+  return result;
+}
+
+// The position goes into `result`. Null: there is nothing to read besides.
+Stream* LogBroker::stream_to_read(const HistoryRequest& request, HistoryResult& result) {
   const std::int64_t now = now_ms();
   StreamRecord record = blank_record(request.channel, request.history);
   const bool room = find_room(state_bytes(record) + kVersionBytes);
   const std::uint64_t hash = streams_.hash(request.channel);
   Stream* stream = live_stream(hash, request.channel, now);
-  HistoryResult result;
   if (stream == nullptr && !room) {
     result.error = BrokerError::no_room;
     metrics_->refused[0].add();
-    return done(result);
+    return nullptr;
   }
   if (stream == nullptr) {
     stream = &begin_stream(hash);
@@ -158,18 +207,7 @@ void LogBroker::history(const HistoryRequest& request, const Done<HistoryResult>
   result.top = stream->position();
   result.wrong_epoch =
       request.since && request.since->epoch && request.since->epoch != stream->epoch;
-  if (result.wrong_epoch || request.limit == 0) return done(result);
-
-  // `done` may ask again: that one gets a reader of its own.
-  PublicationReader reader = std::exchange(reader_, {});
-  read_range(*stream, request, reader);
-  result.publications = reader.finish();
-  {
-    const Pin pin(pins_);
-    done(result);
-  }
-  reader.clear();
-  reader_ = std::move(reader);
+  return result.wrong_epoch || request.limit == 0 ? nullptr : stream;
 }
 
 void LogBroker::renew(Stream& stream, std::int64_t meta_ttl_ms, bool room, std::int64_t now) {
@@ -180,30 +218,6 @@ void LogBroker::renew(Stream& stream, std::int64_t meta_ttl_ms, bool room, std::
   StreamRecord record = record_of(stream);
   record.meta_ttl_ms = meta_ttl_ms;
   write_state(stream, record, now);
-}
-
-void LogBroker::read_range(const Stream& stream, const HistoryRequest& request,
-                           PublicationReader& reader) const {
-  std::uint64_t left = request.limit < 0 ? std::numeric_limits<std::uint64_t>::max()
-                                         : static_cast<std::uint64_t>(request.limit);
-  left = std::min<std::uint64_t>(left, stream.kept.count());
-  if (left == 0) return;
-  const std::uint64_t oldest = stream.kept.oldest();
-  const std::uint64_t newest = stream.kept.newest();
-  const auto add = [&](std::uint64_t offset) {
-    SPATE_CHECK(reader.add(log_.read(stream.kept.at(offset))));
-  };
-  if (request.reverse) {
-    if (request.since && request.since->offset == 0) return;
-    std::uint64_t offset = newest;
-    if (request.since) offset = std::min(offset, request.since->offset - 1);
-    for (; left > 0 && offset >= oldest; --left, --offset) add(offset);
-  } else {
-    std::uint64_t offset = oldest;
-    if (request.since && request.since->offset >= newest) return;
-    if (request.since) offset = std::max(offset, request.since->offset + 1);
-    for (; left > 0 && offset <= newest; --left, ++offset) add(offset);
-  }
 }
 
 void LogBroker::remove_history(std::string_view channel, const Done<BrokerError>& done) {

@@ -17,8 +17,9 @@ struct PresenceTable::Client {
   User* user = nullptr;
   std::unique_ptr<char[]> text;
   std::uint32_t bytes[4] = {};
+  PresenceOwner owner;
 
-  explicit Client(const ClientInfo& info) {
+  Client(const ClientInfo& info, PresenceOwner of) : owner(of) {
     const std::string_view parts[4] = {info.user, info.client, info.conn_info, info.chan_info};
     std::size_t all = 0;
     for (const std::string_view part : parts) all += part.size();
@@ -76,7 +77,7 @@ PresenceTable::Channel* PresenceTable::find(std::string_view channel) const {
   return channels_.find(hash(channel), [&](const Channel& each) { return each.name == channel; });
 }
 
-void PresenceTable::add(std::string_view channel, const ClientInfo& info) {
+void PresenceTable::add(std::string_view channel, const ClientInfo& info, PresenceOwner owner) {
   Channel* place = find(channel);
   if (place == nullptr) {
     place = new Channel{hash(channel), std::string(channel), {}, {}};
@@ -85,8 +86,11 @@ void PresenceTable::add(std::string_view channel, const ClientInfo& info) {
   const std::uint64_t client_hash = hash(info.client);
   Client* const there = place->clients.find(
       client_hash, [&](const Client& client) { return client.info().client == info.client; });
-  if (there != nullptr && there->says(info)) return;
-  auto client = std::make_unique<Client>(info);
+  if (there != nullptr && there->says(info)) {
+    there->owner = owner;
+    return;
+  }
+  auto client = std::make_unique<Client>(info, owner);
   client->hash = client_hash;
   join_user(*place, *client, info.user);
   if (there != nullptr) {
@@ -112,6 +116,26 @@ void PresenceTable::remove(std::string_view channel, std::string_view client) {
   if (!place->clients.empty()) return;
   channels_.erase(place->hash, place);
   delete place;
+}
+
+// Collected first: whoever is told may look at the table.
+void PresenceTable::remove_owner(std::uint32_t owner, const Removed& removed) {
+  struct Gone {
+    std::string channel;
+    std::unique_ptr<Client> client;
+  };
+  std::vector<Gone> gone;
+  channels_.for_each([&](Channel& channel) {
+    channel.clients.for_each([&](Client& client) {
+      if (client.owner.slot == owner)
+        gone.push_back({channel.name, std::make_unique<Client>(client.info(), client.owner)});
+    });
+  });
+  for (const Gone& each : gone) {
+    const ClientInfo info = each.client->info();
+    remove(each.channel, info.client);
+    removed(each.channel, info, each.client->owner.tells_leave);
+  }
 }
 
 void PresenceTable::discard(std::unique_ptr<Client> client) {
@@ -147,7 +171,7 @@ std::vector<PresenceEntry> PresenceTable::entries_of(std::string_view channel) c
 PresenceStats PresenceTable::stats(std::string_view channel) const {
   const Channel* const place = find(channel);
   if (place == nullptr) return {};
-  return {static_cast<std::uint32_t>(place->clients.count()),
+  return {BrokerError::none, static_cast<std::uint32_t>(place->clients.count()),
           static_cast<std::uint32_t>(place->users.count())};
 }
 

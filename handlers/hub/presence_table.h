@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,16 +15,27 @@
 
 namespace spate::handlers::hub {
 
+// Whose an entry is, and whether its going is to be told.
+struct PresenceOwner {
+  std::uint32_t slot : 31 = 0;
+  bool tells_leave : 1 = false;
+};
+
 class PresenceTable {
  public:
+  using Removed =
+      std::function<void(std::string_view channel, const ClientInfo& info, bool tells_leave)>;
+
   explicit PresenceTable(const core::HashKey& key);
   ~PresenceTable();
   PresenceTable(const PresenceTable&) = delete;
   PresenceTable& operator=(const PresenceTable&) = delete;
 
   // A client that is there gets the new info.
-  void add(std::string_view channel, const ClientInfo& info);
+  void add(std::string_view channel, const ClientInfo& info, PresenceOwner owner = {});
   void remove(std::string_view channel, std::string_view client);
+  // All of one owner's, wherever they are: looks at every entry.
+  void remove_owner(std::uint32_t owner, const Removed& removed);
   // Calls `visit(std::span<const PresenceEntry>)`. It may change the table; the span stays.
   template <typename Visit>
   void list(std::string_view channel, Visit&& visit) {

@@ -89,7 +89,8 @@ void UserTable::forget(User& user) {
 UserStatus UserTable::status(std::string_view name) const {
   const User* const user = find(name);
   if (user == nullptr) return {};
-  return {user->state != User::State::offline, user->connections, user->since_ms};
+  return {BrokerError::none, user->state != User::State::offline, user->connections,
+          user->since_ms};
 }
 
 }  // namespace spate::handlers::hub

@@ -13,7 +13,7 @@ using tests::Exposition;
 TEST(CoreMetrics, ExposesEveryFamilyOfEveryWorkerCount) {
   for (const std::uint32_t workers : {1u, 4u, 56u}) {
     MetricTable table;
-    CoreMetrics::add_to(table, workers);
+    CoreMetrics::add_to(table, {workers, {}});
     MetricPages pages;
     ASSERT_EQ(pages.create(table, workers), 0);
     std::vector<std::byte> block(table.block_bytes(MetricScope::scrape) + 64);

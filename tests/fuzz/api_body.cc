@@ -58,14 +58,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     peer.take();
   }
   world.publish("chat:a", "1");
-  Api api(*world.clients, {});
+  Api api(*world.clients, world.workers, {});
 
   for (int times = 0; times < 2; ++times) {
-    ApiRequest request;
-    if (request.parse(as_text(body.bytes())) != ApiRequest::Parsed::ok) break;
-    std::string answer;
-    const handlers::client::Error error = api.run(Api::find(method), request, answer);
-    check_answer(error, answer);
+    int answers = 0;
+    const auto call = std::make_shared<handlers::ApiCall>(
+        std::string(as_text(body.bytes())),
+        [&](const handlers::client::Error& error, const std::string& answer) {
+          ++answers;
+          check_answer(error, answer);
+        });
+    if (call->parse() != ApiRequest::Parsed::ok) break;
+    api.run(Api::find(method), call);
+    SPATE_CHECK(answers == 1);
     world.settle();
   }
   std::size_t subscriptions = 0;

@@ -63,8 +63,8 @@ void cycle(std::uint32_t number, const HubProcess& hub) {
 int main(int argc, char** argv) {
   const auto cycles = static_cast<std::uint32_t>(argc > 1 ? std::atoi(argv[1]) : 200'000);
   std::string why;
-  const HubProcess hub =
-      HubProcess::start(kRules, {"--history-memory", std::to_string(kHistoryBytes)}, &why);
+  const HubProcess hub = HubProcess::start(
+      kRules, {"--workers", "1", "--history-memory", std::to_string(kHistoryBytes)}, &why);
   if (hub.server == nullptr) return std::fprintf(stderr, "%s\n", why.c_str()), 1;
   const pid_t pid = hub.server->pid();
   const std::uint32_t mark = std::min(cycles / 10, 10'000u);

@@ -1,9 +1,12 @@
-// Kills the only worker again and again under load, and demands that nothing is lost, doubled or
-// reordered: clients recover what they missed, publishers repeat what was not acknowledged under its
-// idempotency key.
+// Kills workers again and again under load, and the broker's process where there is one, or stops
+// them for a while, and demands that nothing is lost, doubled or reordered: clients recover what
+// they missed, publishers repeat what was not acknowledged under its idempotency key. In the end who
+// is present is who is connected.
 //
 //   node tests/clients/centrifuge/kill_checker.mjs --spate FILE [--seconds 20] [--seed N]
-//                                                  [--subscribers 8] [--channels 4] [--log FILE]
+//       [--workers 1] [--blows kill,stop] [--subscribers 8] [--channels 4] [--of 0] [--log FILE]
+//
+// Each subscriber has all channels, or --of of them. Without --blows they are kills.
 //   node tests/clients/centrifuge/kill_checker.mjs --self-test      tries the judge alone
 //
 // Ends with 0 when delivery_judge.mjs finds no fault, and does find each that is then put into a
@@ -20,6 +23,10 @@ const { values } = parseArgs({
     seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
     subscribers: { type: 'string', default: '8' },
     channels: { type: 'string', default: '4' },
+    of: { type: 'string', default: '0' },
+    workers: { type: 'string', default: '1' },
+    blows: { type: 'string', default: 'kill' },
+    pause: { type: 'string', default: '8' },
     log: { type: 'string' },
     'self-test': { type: 'boolean', default: false },
   },
@@ -37,7 +44,8 @@ const { Spate } = await import('./spate.mjs');
 Spate.binary = values.spate;
 
 const publishersOfChannel = 2;
-const pauseMs = 8; // of a publisher, behind each acknowledgement
+const pauseMs = Number(values.pause); // of a publisher, behind each acknowledgement
+const blows = values.blows.split(',');
 const [seconds, subscriberCount, channelCount] = [
   values.seconds,
   values.subscribers,
@@ -49,9 +57,11 @@ let state = Number(values.seed) >>> 0;
 const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 
 const log = { acknowledged: [], received: [], subscribed: [] };
-const names = Array.from({ length: channelCount }, (_, i) => `long:${i}`);
+const names = Array.from({ length: channelCount }, (_, i) => `chaos:${i}`);
+const ofEach = Number(values.of) || channelCount;
 const scope = new Scope();
 const spate = await Spate.start({
+  workers: Number(values.workers),
   'history-max-publications': 20000,
   'outbox-bytes': 64 << 20,
 });
@@ -60,7 +70,8 @@ let returns = 0; // subscriptions that came back and recovered something
 async function subscribe(subscriber) {
   const client = new Sdk(scope, spate, sdks[subscriber % sdks.length], { maxReconnectDelay: 200 });
   await client.connected();
-  for (const channel of names) {
+  for (let at = 0; at < ofEach; ++at) {
+    const channel = names[(subscriber * ofEach + at) % channelCount];
     const publications = [];
     const subscription = client.client.newSubscription(channel);
     const name = `subscriber ${subscriber}`;
@@ -83,6 +94,7 @@ async function subscribe(subscriber) {
   return client;
 }
 const clients = await Promise.all(Array.from({ length: subscriberCount }, (_, i) => subscribe(i)));
+const subscribersOf = (channel) => log.received.filter((each) => each.channel === channel).length;
 
 let over = false;
 let repeats = 0;
@@ -105,19 +117,31 @@ const publishers = names.flatMap((channel) =>
   Array.from({ length: publishersOfChannel }, (_, i) => publish(channel, `publisher ${i}`)),
 );
 
-// Sometimes all are back when the next blow comes, sometimes only a few are.
-let kills = 0;
+// Sometimes all are back when the next blow comes, sometimes only a few are. A stop lasts up to three
+// seconds: shorter than what the master takes for a process that stands still.
+const counts = { kill: 0, stop: 0, broker: 0 };
 const end = performance.now() + seconds * 1000;
 while (performance.now() < end) {
   const connected = () => clients.filter(({ client }) => client.state === 'connected').length;
   const wanted = random() < 0.3 ? 1 : clients.length;
-  await until('clients come back', () => connected() >= wanted, { within: 30_000 });
+  await until('clients come back', () => connected() >= wanted, { within: 60_000 });
   await sleep(random() * 1500);
-  const [worker] = spate.workers();
-  if (worker === undefined) continue;
-  process.kill(worker, 'SIGKILL');
-  kills += 1;
-  await until('the next worker comes', () => spate.workers().some((pid) => pid !== worker), {
+  const workers = spate.workers();
+  const targets = spate.broker() === undefined ? workers : [...workers, spate.broker()];
+  const target = targets[Math.floor(random() * targets.length)];
+  if (target === undefined) continue;
+  const blow = blows[Math.floor(random() * blows.length)];
+  if (!workers.includes(target)) counts.broker += 1;
+  counts[blow] += 1;
+  if (blow === 'stop') {
+    process.kill(target, 'SIGSTOP');
+    await sleep(random() * 3000);
+    process.kill(target, 'SIGCONT');
+    continue;
+  }
+  process.kill(target, 'SIGKILL');
+  const all = () => [...spate.workers(), ...(spate.settings.workers > 1 ? [spate.broker()] : [])];
+  await until('another comes', () => all().length === targets.length && !all().includes(target), {
     within: 30_000,
   });
 }
@@ -126,24 +150,41 @@ await Promise.all(publishers);
 
 // Until everything has come, or nothing comes any more.
 const received = () => log.received.reduce((sum, { publications }) => sum + publications.length, 0);
-const due = log.acknowledged.length * subscriberCount;
+const due = log.acknowledged.reduce((sum, { channel }) => sum + subscribersOf(channel), 0);
 for (let before = -1; received() < due && received() > before;) {
   before = received();
   await until('more comes', () => received() > before, { within: 8000 }).catch(() => {});
 }
 
+// Who is present is who is connected, once everybody is back.
 const faults = judge(log);
+const ids = (channel) =>
+  clients
+    .filter((_, i) => log.received.some((each) => each.channel === channel && each.subscriber === `subscriber ${i}`))
+    .map(({ journal }) => journal.all(({ event }) => event === 'connected').at(-1).client)
+    .sort();
+for (const channel of names) {
+  let there = [];
+  const same = async () => {
+    const { status, json } = await spate.call('presence', { channel });
+    there = status === 200 && json.result ? Object.keys(json.result.presence).sort() : [];
+    return `${there}` === `${ids(channel)}`;
+  };
+  await until('presence', same, { within: 20_000 }).catch(() => {
+    faults.push(`${channel}: ${there.length} are present, ${ids(channel).length} are connected`);
+  });
+}
 if (values.log) writeFileSync(values.log, JSON.stringify(log));
 console.log(
-  `seed ${values.seed}: ${kills} kills, ${log.acknowledged.length} publications acknowledged, ${repeats} attempts ` +
+  `seed ${values.seed}: ${counts.kill} kills, ${counts.stop} stops, ${counts.broker} of them of the broker, ${log.acknowledged.length} publications acknowledged, ${repeats} attempts ` +
     `repeated, ${received()} of ${due} received, ${returns} recoveries of something missed`,
 );
 for (const fault of faults.slice(0, 20)) console.log(`not ok ${fault}`);
 if (faults.length > 20) console.log(`not ok and ${faults.length - 20} more`);
-const tried = kills >= Math.min(3, seconds / 6) && returns > 0 && repeats > 0;
+const tried = counts.kill + counts.stop >= Math.min(3, seconds / 6) && returns > 0 && repeats > 0;
 if (!tried)
   console.log(
-    'not ok nothing was tried: too few kills, or nobody had to recover or repeat anything',
+    'not ok nothing was tried: too few blows, or nobody had to recover or repeat anything',
   );
 // Copies of a long run's log take long; a short one says as much about the judge.
 const sees = () =>

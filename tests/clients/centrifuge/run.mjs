@@ -1,18 +1,22 @@
 // Tries the npm package centrifuge, and ws with hand-written messages, on the real server.
 //
-//   node tests/clients/centrifuge/run.mjs --spate FILE TOPIC [--only REGEX]
+//   node tests/clients/centrifuge/run.mjs --spate FILE TOPIC [--workers N] [--only REGEX]
 //
-// TOPIC is a file of topics/. Prints `ok CHECK` or `not ok CHECK: why`, and ends with 0 when all
+// TOPIC is a file of topics/. Servers have N workers (1) where a check does not need another number. Prints `ok CHECK` or `not ok CHECK: why`, and ends with 0 when all
 // passed. Without the npm packages it fails, or, with SETUP=0, is skipped with status 77.
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { spate: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    spate: { type: 'string' },
+    only: { type: 'string' },
+    workers: { type: 'string', default: '1' },
+  },
 });
 if (!values.spate || positionals.length !== 1) {
-  console.error('usage: node run.mjs --spate FILE TOPIC [--only REGEX]');
+  console.error('usage: node run.mjs --spate FILE TOPIC [--workers N] [--only REGEX]');
   process.exit(2);
 }
 
@@ -26,6 +30,7 @@ for (const name of ['centrifuge', 'centrifuge4', 'ws']) {
 const { runChecks } = await import('./checks.mjs');
 const { Spate } = await import('./spate.mjs');
 Spate.binary = values.spate;
+Spate.workers = Number(values.workers);
 let passed = false;
 try {
   await import(`./topics/${positionals[0]}.mjs`);

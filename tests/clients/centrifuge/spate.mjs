@@ -28,6 +28,14 @@ export const channels = {
   without_namespace: { ...open, allow_user_limited_channels: true },
   namespaces: [
     { name: 'kept', ...kept },
+    {
+      name: 'chaos',
+      ...kept,
+      history_size: 20000,
+      presence: true,
+      join_leave: true,
+      force_push_join_leave: true,
+    },
     { name: 'short', ...kept, history_size: 5 },
     { name: 'long', ...kept, history_size: 20000 },
     { name: 'brief', ...kept, history_ttl: '1s', history_meta_ttl: '2s' },
@@ -76,6 +84,7 @@ process.on('exit', () => running.forEach((spate) => spate.process.kill('SIGKILL'
 
 export class Spate {
   static binary = '';
+  static workers = 1; // of those that do not say
   log = '';
 
   // Settings under their names in the configuration file; they win over those that all share.
@@ -103,7 +112,7 @@ export class Spate {
     this.settings = {
       listen: '127.0.0.1:0',
       'internal-listen': '127.0.0.1:0',
-      workers: 1,
+      workers: Spate.workers,
       channels,
       'client-anonymous': true,
       'token-hmac-secret': secret,
@@ -147,13 +156,29 @@ export class Spate {
     });
   }
 
-  // Process ids of the workers that live.
-  workers() {
+  #children(title) {
     const { pid } = this.process;
+    const isOne = (child) => {
+      try {
+        return readFileSync(`/proc/${child}/cmdline`, 'utf8').startsWith(`spate: ${title}`);
+      } catch {
+        return false; // it has just ended
+      }
+    };
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
       .split(' ')
       .filter(Boolean)
-      .map(Number);
+      .map(Number)
+      .filter(isOne);
+  }
+
+  // Process ids of the workers that live, and of the broker's process, where there is one.
+  workers() {
+    return this.#children('worker');
+  }
+
+  broker() {
+    return this.#children('broker')[0];
   }
 
   // Status and body of a call of the server API.

@@ -621,10 +621,14 @@ TEST_F(ClientTest, AUserIsReachedOnAllConnections) {
   one.take();
   two.take();
   other.take();
-  handlers::client::Error error;
   Client::ServerSubscription wish;
   wish.channel = "chat:a";
-  EXPECT_EQ(world.clients->subscribe({"anna"}, wish, error), 2u);
+  std::uint32_t subscribed = 0;
+  world.clients->subscribe({"anna"}, wish, [&](std::uint32_t count, const auto& error) {
+    EXPECT_FALSE(error);
+    subscribed = count;
+  });
+  EXPECT_EQ(subscribed, 2u);
   world.settle();
   EXPECT_THAT(one.take()[0], HasSubstr(R"("subscribe":{"recoverable":true)"));
   EXPECT_EQ(world.clients->unsubscribe({"anna"}, "chat:a"), 2u);
@@ -658,10 +662,9 @@ TEST_F(ClientTest, AMessageToEverybodyCountsThoseItCanBeSaidTo) {
 TEST_F(ClientTest, ALostPositionEndsAServerSideSubscriptionWithItsConnection) {
   const auto position = world.publish("chat:a", "1").position;
   Peer& peer = world.connect("anna");
-  handlers::client::Error error;
   Client::ServerSubscription wish;
   wish.channel = "chat:a";
-  world.clients->subscribe({"anna"}, wish, error);
+  world.clients->subscribe({"anna"}, wish, [](std::uint32_t, const auto&) {});
   hub::Publication publication;
   publication.data = "3";
   world.hub.on_publication("chat:a", publication, {3, position.epoch}, {}, {});

@@ -17,6 +17,7 @@
 #include "handlers/client/clients.h"
 #include "handlers/client/websocket_endpoint.h"
 #include "handlers/hub/log_broker.h"
+#include "handlers/hub/workers.h"
 #include "tests/handlers/session_fixture.h"
 
 namespace spate::test {
@@ -40,6 +41,7 @@ struct Peer {
   std::size_t writes = 0;
   std::size_t frame_pings = 0;
   bool backlog = false;
+  bool paused = false;  // it is not read
   std::uint64_t unsent_bytes = 0;
   std::size_t largest_message = 0;  // bytes
 
@@ -78,6 +80,8 @@ class StringTransport final : public ClientTransport {
     if (of.deadline == 0 || static_cast<std::int32_t>(deadline - of.deadline) < 0)
       of.deadline = deadline;
   }
+  void pause(Link link) override { peer(link).paused = true; }
+  void resume(Link link) override { peer(link).paused = false; }
   void close(Link link, const Disconnect& why) override {
     Peer& of = peer(link);
     of.disconnected = why;
@@ -215,6 +219,7 @@ class HubWorld {
   hub::Hub hub;
   std::unique_ptr<hub::LogBroker> broker;
   std::unique_ptr<Clients> clients;
+  hub::OnlyWorker workers;
   StringTransport transport;
   std::deque<Peer> peers;
 

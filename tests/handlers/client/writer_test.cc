@@ -244,7 +244,7 @@ const Row kReplies[] = {
      }},
     {"presence_stats",
      [](MessageWriter& w, std::string& out) {
-       w.presence_stats(out, 1, {3, 2});
+       w.presence_stats(out, 1, {hub::BrokerError::none, 3, 2});
      },
      R"({"id":1,"presence_stats":{"num_clients":3,"num_users":2}})",
      [](proto::Reply& r) {

@@ -40,7 +40,7 @@ class ApiTest : public testing::Test {
 
   explicit ApiTest(bool insecure = false, std::string key = "the+key") {
     handlers::Api::mount(
-        routes, std::make_shared<handlers::Api>(*world.clients,
+        routes, std::make_shared<handlers::Api>(*world.clients, world.workers,
                                                 handlers::ApiOptions{.key = std::move(key),
                                                                      .insecure = insecure,
                                                                      .node_id = "the-node",

@@ -247,12 +247,15 @@ TEST_F(ApiPublish, ABatchsAnswerIsBounded) {
   std::string commands;
   for (int i = 0; i < 200; ++i)
     commands += std::string(i > 0 ? "," : "") + R"({"history":{"channel":"chat:a","limit":-1}})";
-  handlers::ApiRequest request;
-  const std::string body = R"({"commands":[)" + commands + "]}";
-  ASSERT_EQ(request.parse(body), handlers::ApiRequest::Parsed::ok);
   std::string answer;
-  handlers::Api api(*world.clients, {});
-  EXPECT_FALSE(api.run(handlers::Api::find("batch"), request, answer));
+  const auto batch = std::make_shared<handlers::ApiCall>(
+      R"({"commands":[)" + commands + "]}", [&](const auto& error, std::string result) {
+        EXPECT_FALSE(error);
+        answer = std::move(result);
+      });
+  ASSERT_EQ(batch->parse(), handlers::ApiRequest::Parsed::ok);
+  handlers::Api api(*world.clients, world.workers, {});
+  api.run(handlers::Api::find("batch"), batch);
   EXPECT_GT(answer.size(), 64u << 20);
   EXPECT_LT(answer.size(), 65u << 20);
   EXPECT_TRUE(answer.ends_with(R"({"error":{"code":106,"message":"limit exceeded"}}]})"));

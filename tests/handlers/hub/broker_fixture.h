@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -152,8 +153,10 @@ class BrokerTest : public testing::Test {
   }
   std::vector<std::string> present(std::string_view channel) {
     std::vector<std::string> names;
-    broker().presence(channel, [&](std::span<const PresenceEntry> entries) {
-      for (const PresenceEntry& entry : entries) names.push_back(RecordingSink::name(entry.info));
+    broker().presence(channel, [&](const PresenceResult& result) {
+      EXPECT_EQ(result.error, BrokerError::none);
+      for (const PresenceEntry& entry : result.entries)
+        names.push_back(RecordingSink::name(entry.info));
     });
     host_->settle();
     std::sort(names.begin(), names.end());
@@ -171,9 +174,33 @@ class BrokerTest : public testing::Test {
     host_->settle();
     return status;
   }
+  void add_presence(std::string_view channel, const ClientInfo& info) {
+    broker().add_presence(channel, info, false);
+    host_->settle();
+  }
+  // A worker knows how many connections of a user it has.
+  void user_connected(std::string_view user, std::string_view client) {
+    broker().user_connected(user, client, ++connections_[std::string(user)]);
+    host_->settle();
+  }
+  void user_gone(std::string_view user, std::string_view client) {
+    std::uint32_t& count = connections_[std::string(user)];
+    if (count > 0) --count;
+    broker().user_gone(user, client, count);
+    host_->settle();
+  }
   void tick() {
     broker().tick(time_.monotonic_ns);
     host_->settle();
+  }
+  // What came out so far.
+  const std::vector<std::string>& lines() {
+    host_->settle();
+    return sink_.lines;
+  }
+  std::vector<std::string> heard() {
+    host_->settle();
+    return sink_.take();
   }
   // In steps, as a loop ticks.
   void pass_ms(std::int64_t ms) {
@@ -183,6 +210,7 @@ class BrokerTest : public testing::Test {
     }
   }
 
+  std::map<std::string, std::uint32_t> connections_;
   BrokerTime time_;
   RecordingSink sink_;
   std::unique_ptr<BrokerHost> host_;

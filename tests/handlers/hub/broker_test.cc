@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/handlers/hub/broker_fixture.h"
+#include "tests/handlers/hub/bus_host.h"
 #include "tests/handlers/hub/log_broker_host.h"
 
 namespace spate::test {
@@ -37,8 +38,8 @@ TEST_P(EveryBroker, APublicationWithoutHistoryIsPassedOnAndForgotten) {
   EXPECT_EQ(result.error, BrokerError::none);
   EXPECT_EQ(result.position, StreamPosition{});
   EXPECT_FALSE(result.suppressed);
-  EXPECT_THAT(sink_.lines, ElementsAre("pub chat 0 hello from=ann/c1 lang=en not=bob "
-                                       "not_client=c7 not_client=c8"));
+  EXPECT_THAT(lines(), ElementsAre("pub chat 0 hello from=ann/c1 lang=en not=bob "
+                                   "not_client=c7 not_client=c8"));
   EXPECT_THAT(kept("chat"), IsEmpty());
 }
 
@@ -49,7 +50,7 @@ TEST_P(EveryBroker, OffsetsCountFromOneInOneEpoch) {
   EXPECT_EQ(second.offset, 2u);
   EXPECT_EQ(first.epoch, second.epoch);
   EXPECT_EQ(first.epoch.text().size(), Epoch::kLetters);
-  EXPECT_THAT(sink_.lines, ElementsAre("pub news 1 a", "pub news 2 b"));
+  EXPECT_THAT(lines(), ElementsAre("pub news 1 a", "pub news 2 b"));
   EXPECT_EQ(sink_.positions[1], second);
   const StreamPosition other = publish("sport", "c").position;
   EXPECT_EQ(other.offset, 1u);
@@ -62,7 +63,7 @@ TEST_P(EveryBroker, APublicationComesOutBeforeItsRequestIsAnswered) {
   request.publication.data = "x";
   request.history = {1, 1000, 1000};
   std::size_t out_before_answer = 0;
-  broker().publish(request, [&](const PublishResult&) { out_before_answer = sink_.lines.size(); });
+  broker().publish(request, [&](const PublishResult&) { out_before_answer = lines().size(); });
   host_->settle();
   EXPECT_EQ(out_before_answer, 1u);
 }
@@ -215,11 +216,11 @@ Post keyed(std::string data, std::string key) {
 TEST_P(EveryBroker, ARepeatOfAKeyGetsTheFirstAnswerAndPublishesNothing) {
   const PublishResult first = publish(keyed("a", "k1"));
   publish(keyed("b", "k2"));
-  sink_.take();
+  heard();
   const PublishResult repeat = publish(keyed("other", "k1"));
   EXPECT_TRUE(repeat.suppressed);
   EXPECT_EQ(repeat.position, first.position);
-  EXPECT_THAT(sink_.lines, IsEmpty());
+  EXPECT_THAT(lines(), IsEmpty());
   EXPECT_THAT(kept("news"), ElementsAre("1 a", "2 b"));
 }
 
@@ -259,7 +260,7 @@ TEST_P(EveryBroker, AKeyWorksWithoutHistory) {
   const PublishResult repeat = publish(post);
   EXPECT_TRUE(repeat.suppressed);
   EXPECT_EQ(repeat.position, StreamPosition{});
-  EXPECT_THAT(sink_.lines, ElementsAre("pub news 0 a"));
+  EXPECT_THAT(lines(), ElementsAre("pub news 0 a"));
 }
 
 Post versioned(std::string data, std::uint64_t version, std::string epoch = "") {
@@ -341,8 +342,8 @@ TEST_P(EveryBroker, TimeGoesOnThroughARestart) {
 }
 
 TEST_P(EveryBroker, ARestartKnowsNobody) {
-  broker().add_presence("news", client("ann", "c1"));
-  broker().user_connected("ann", "c1");
+  add_presence("news", client("ann", "c1"));
+  user_connected("ann", "c1");
   if (!host_->restart()) GTEST_SKIP();
   EXPECT_THAT(present("news"), IsEmpty());
   EXPECT_FALSE(status("ann").online);
@@ -351,11 +352,11 @@ TEST_P(EveryBroker, ARestartKnowsNobody) {
 // --- Presence, joins and leaves, users.
 
 TEST_P(EveryBroker, PresenceCountsClientsAndUsers) {
-  broker().add_presence("news", client("ann", "c1"));
-  broker().add_presence("news", client("ann", "c2"));
-  broker().add_presence("news", client("", "c3"));
-  broker().add_presence("news", client("", "c4"));
-  broker().add_presence("sport", client("bob", "c5"));
+  add_presence("news", client("ann", "c1"));
+  add_presence("news", client("ann", "c2"));
+  add_presence("news", client("", "c3"));
+  add_presence("news", client("", "c4"));
+  add_presence("sport", client("bob", "c5"));
   EXPECT_THAT(present("news"), ElementsAre("/c3", "/c4", "ann/c1", "ann/c2"));
   EXPECT_EQ(stats("news").clients, 4u);
   EXPECT_EQ(stats("news").users, 2u);
@@ -374,19 +375,19 @@ TEST_P(EveryBroker, PresenceCountsClientsAndUsers) {
 }
 
 TEST_P(EveryBroker, AddingAClientAgainReplacesItsInfo) {
-  broker().add_presence("news", client("ann", "c1"));
-  broker().add_presence("news", ClientInfo{"bob", "c1", "conn", "chan"});
+  add_presence("news", client("ann", "c1"));
+  add_presence("news", ClientInfo{"bob", "c1", "conn", "chan"});
   EXPECT_THAT(present("news"), ElementsAre("bob/c1/conn/chan"));
   EXPECT_EQ(stats("news").clients, 1u);
   EXPECT_EQ(stats("news").users, 1u);
 }
 
 TEST_P(EveryBroker, AListStaysWhileThoseOnItLeave) {
-  broker().add_presence("news", client("ann", "client-1"));
-  broker().add_presence("news", client("bob", "client-2"));
+  add_presence("news", client("ann", "client-1"));
+  add_presence("news", client("bob", "client-2"));
   std::vector<std::string> names;
-  broker().presence("news", [&](std::span<const PresenceEntry> entries) {
-    for (const PresenceEntry& entry : entries) {
+  broker().presence("news", [&](const PresenceResult& result) {
+    for (const PresenceEntry& entry : result.entries) {
       broker().remove_presence("news", std::string(entry.info.client));
       names.push_back(RecordingSink::name(entry.info));
     }
@@ -400,64 +401,64 @@ TEST_P(EveryBroker, JoinsAndLeavesComeOutInOrderUpToARate) {
   broker().publish_join("news", client("ann", "c1"));
   broker().publish_leave("news", client("ann", "c1"));
   host_->settle();
-  EXPECT_THAT(sink_.take(), ElementsAre("join news ann/c1", "leave news ann/c1"));
+  EXPECT_THAT(heard(), ElementsAre("join news ann/c1", "leave news ann/c1"));
   for (int i = 0; i < 20'000; ++i) broker().publish_leave("news", client("ann", "c1"));
   broker().publish_leave("sport", client("ann", "c1"));  // its own rate
   host_->settle();
-  const std::size_t burst = sink_.take().size();
+  const std::size_t burst = heard().size();
   EXPECT_GE(burst, 50u);
   EXPECT_LE(burst, 500u);
   time_.pass_ms(500);
   for (int i = 0; i < 20'000; ++i) broker().publish_join("news", client("ann", "c1"));
   host_->settle();
-  EXPECT_GE(sink_.lines.size(), 10u);
-  EXPECT_LT(sink_.take().size(), burst);
+  EXPECT_GE(lines().size(), 10u);
+  EXPECT_LT(heard().size(), burst);
   pass_ms(60'000);
   for (int i = 0; i < 20'000; ++i) broker().publish_join("news", client("ann", "c1"));
   broker().publish_join("sport", client("ann", "c1"));
   host_->settle();
-  EXPECT_GE(sink_.take().size(), burst);
+  EXPECT_GE(heard().size(), burst);
 }
 
 TEST_P(EveryBroker, AUserIsOnlineFromTheFirstConnectionToTheLastAndItsGrace) {
   EXPECT_EQ(status("ann").since_ms, 0);
   const std::int64_t came = time_.wall_ms;
-  broker().user_connected("ann", "c1");
+  user_connected("ann", "c1");
   time_.pass_ms(100);
-  broker().user_connected("ann", "c2");
-  broker().user_gone("ann", "c1");
-  broker().user_gone("ann", "c2");
+  user_connected("ann", "c2");
+  user_gone("ann", "c1");
+  user_gone("ann", "c2");
   EXPECT_TRUE(status("ann").online);
   EXPECT_EQ(status("ann").connections, 0u);
   pass_ms(kGraceMs - 1);
-  EXPECT_THAT(sink_.take(), ElementsAre("online ann c1"));
+  EXPECT_THAT(heard(), ElementsAre("online ann c1"));
   EXPECT_EQ(status("ann").since_ms, came);
   pass_ms(1);
-  EXPECT_THAT(sink_.take(), ElementsAre("offline ann c2"));
+  EXPECT_THAT(heard(), ElementsAre("offline ann c2"));
   EXPECT_FALSE(status("ann").online);
   EXPECT_EQ(status("ann").since_ms, time_.wall_ms);
-  broker().user_connected("ann", "c3");
-  EXPECT_THAT(sink_.take(), ElementsAre("online ann c3"));
+  user_connected("ann", "c3");
+  EXPECT_THAT(heard(), ElementsAre("online ann c3"));
   EXPECT_EQ(status("ann").connections, 1u);
 }
 
 TEST_P(EveryBroker, AReconnectIsNotHeardOf) {
-  broker().user_connected("ann", "c1");
+  user_connected("ann", "c1");
   for (int i = 0; i < 5; ++i) {
-    broker().user_gone("ann", "c1");
+    user_gone("ann", "c1");
     pass_ms(kGraceMs - 1);
-    broker().user_connected("ann", "c1");
+    user_connected("ann", "c1");
     pass_ms(kGraceMs + 1);
   }
-  EXPECT_THAT(sink_.take(), ElementsAre("online ann c1"));
+  EXPECT_THAT(heard(), ElementsAre("online ann c1"));
 }
 
 TEST_P(EveryBroker, TheAnonymousAreNotFollowed) {
-  broker().user_connected("", "c1");
-  broker().user_gone("", "c1");
-  broker().user_gone("unheard of", "c1");
+  user_connected("", "c1");
+  user_gone("", "c1");
+  user_gone("unheard of", "c1");
   pass_ms(2 * kGraceMs);
-  EXPECT_THAT(sink_.lines, IsEmpty());
+  EXPECT_THAT(lines(), IsEmpty());
   EXPECT_FALSE(status("").online);
 }
 
@@ -466,6 +467,11 @@ INSTANTIATE_TEST_SUITE_P(Brokers, EveryBroker,
                                                      [](BrokerSink& sink, BrokerTime& time) {
                                                        return std::make_unique<LogBrokerHost>(sink,
                                                                                               time);
+                                                     }},
+                                         NamedBroker{"Bus",
+                                                     [](BrokerSink& sink, BrokerTime& time) {
+                                                       return std::make_unique<BusHost>(
+                                                           std::vector<BrokerSink*>{&sink}, time);
                                                      }}),
                          [](const auto& each) { return each.param.name; });
 

@@ -246,8 +246,8 @@ TEST_F(LogBrokerTest, CountsWhatItHolds) {
   post.key = "k";
   publish(post);
   publish(post);
-  broker().add_presence("news", client("ann", "c1"));
-  broker().user_connected("ann", "c1");
+  add_presence("news", client("ann", "c1"));
+  user_connected("ann", "c1");
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(metrics().streams, 1u);
     EXPECT_EQ(metrics().kept, 2u);

@@ -4,6 +4,8 @@
 //   join news user/client      leave news user/client      online user client      offline …
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <utility>
 #include <vector>

@@ -34,14 +34,16 @@ for (const [signal, what] of [
       subscriptions.push(await client.subscribed(channel));
     }
     const total = 60;
-    const [worker] = spate.workers();
+    const workers = spate.workers();
     for (const n of numbers(total)) {
-      if (n === total / 2) process.kill(worker, signal);
+      if (n === total / 2) workers.forEach((worker) => process.kill(worker, signal));
       await publishThrough(spate, channel, n);
     }
     await until(
-      'another worker',
-      () => spate.workers().length === 1 && spate.workers()[0] !== worker,
+      'others in their place',
+      () =>
+        spate.workers().length === workers.length &&
+        spate.workers().every((worker) => !workers.includes(worker)),
     );
     for (const [i, client] of clients.entries()) {
       await client.journal.take('connected', 2, ({ event }) => event === 'connected');
@@ -75,7 +77,7 @@ withSdk('is there once after a worker was killed', async (scope, sdk) => {
     await client.subscribed(channel);
   }
   gone.client.on('connecting', () => gone.close());
-  process.kill(spate.workers()[0], 'SIGKILL');
+  spate.workers().forEach((worker) => process.kill(worker, 'SIGKILL'));
   const ids = [];
   for (const { journal } of clients) {
     const connected = await journal.take('connected', 2, ({ event }) => event === 'connected');
