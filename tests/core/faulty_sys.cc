@@ -63,6 +63,7 @@ extern decltype(sys::map_shared) map_shared;
 extern decltype(sys::map_anonymous) map_anonymous;
 extern decltype(sys::unmap) unmap;
 extern decltype(sys::monotonic_ns) monotonic_ns;
+extern decltype(sys::wall_seconds) wall_seconds;
 extern decltype(sys::random) random;
 extern decltype(sys::wall_ms) wall_ms;
 extern decltype(sys::host_name) host_name;
@@ -339,6 +340,9 @@ void unmap(std::byte* at, std::size_t bytes) {
 std::int64_t monotonic_ns() {
   (void)sys_faults().before(Call::monotonic_ns);
   return real_sys::monotonic_ns() + sys_faults().clock_offset_ns();
+}
+std::int64_t wall_seconds() {
+  return real_sys::wall_seconds();
 }
 void sleep(std::int64_t ns) {
   (void)sys_faults().before(Call::sleep);

@@ -1,17 +1,22 @@
-// What an echoed message costs, counted and not timed: after warm-up no heap allocation, one
-// receive and one send; and what the client protocol's encodings cost. The counts are the same on
-// every machine, so a regression shows on the first run.
+// What messages cost, counted and not timed. An echoed one: after warm-up no heap allocation, one
+// receive and one send. A publication: a send for each subscriber, and as many allocations for a
+// thousand of them as for ten. And what the client protocol's encodings cost. The counts are the
+// same on every machine, so a regression shows on the first run.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "core/connection_table.h"
 #include "core/listener.h"
 #include "core/reactor.h"
 #include "handlers/client/reader.h"
+#include "handlers/client/websocket_endpoint.h"
 #include "handlers/client/writer.h"
+#include "handlers/hub/log_broker.h"
 #include "handlers/session.h"
 #include "tests/codec/frames.h"
 #include "tests/core/faulty_sys.h"
@@ -154,6 +159,118 @@ TEST_F(Gates, ABurstIsOneReceiveOneSendAndNoAllocation) {
       burst.binary(std::string(payload, static_cast<char>('a' + i % 26)));
     expect_minimum("32 of " + std::to_string(payload), burst, 32 * reply_bytes(payload));
   }
+}
+
+// A hub whose clients are real sockets, all of them subscribed to one channel.
+class FanoutGates : public testing::Test {
+ protected:
+  static constexpr std::uint32_t kRounds = 20;
+
+  FanoutGates() {
+    EXPECT_EQ(created, 0);
+    EXPECT_TRUE(broker.open().ok());
+    hub.set_broker(broker);
+    EXPECT_EQ(reactor.open(), 0);
+    EXPECT_TRUE(table.open_ring());
+    EXPECT_EQ(listener.start(), 0);
+  }
+  ~FanoutGates() override {
+    table.for_each([this](core::Connection& connection) { table.abort(connection); });
+  }
+
+  void subscribe(std::size_t count) {
+    while (subscribers.size() < count) {
+      test::Client& client = *subscribers.emplace_back(std::make_unique<test::Client>(door));
+      const std::string said = test::Frames().text(R"({"id":1,"connect":{}})"
+                                                   "\n"
+                                                   R"({"id":2,"subscribe":{"channel":"news"}})");
+      EXPECT_EQ(client.send(said), said.size());
+      hear(client, R"({"id":2,"subscribe":{)");
+    }
+  }
+  void hear(test::Client& client, const std::string& part) {
+    test::until(
+        [&] {
+          reactor.turn(1'000'000);
+          client.receive();
+        },
+        [&] { return client.received.find(part) != std::string::npos; });
+    client.received.clear();
+  }
+  // One turn with so many publications in it; how many heap blocks it took.
+  std::uint64_t publish(int count) {
+    const std::uint64_t before = allocations;
+    hub::PublishRequest request;
+    request.channel = "news";
+    request.publication.data = R"({"text":"of some length, so that it is no short string"})";
+    for (int i = 0; i < count; ++i)
+      clients.publish(*rules.options_of("news"), request, [](const hub::PublishResult&) {});
+    do {
+      reactor.turn(0);
+    } while (!hub.idle());
+    return allocations - before;
+  }
+  // The same for each of so many rounds, after warm-up.
+  std::uint64_t allocations_of(std::size_t subscribed, int publications) {
+    subscribe(subscribed);
+    for (int i = 0; i < 5; ++i) publish(publications);
+    for (const auto& client : subscribers) client->receive();
+    sys_faults().reset();
+    std::uint64_t allocated = 0;
+    for (std::uint32_t i = 0; i < kRounds; ++i) {
+      allocated += publish(publications);
+      for (const auto& client : subscribers) client->receive();
+    }
+    EXPECT_EQ(sys_faults().calls(Call::send) + sys_faults().calls(Call::sendmsg),
+              kRounds * subscribed)
+        << publications << " publications to " << subscribed;
+    return allocated;
+  }
+
+  test::Door door;
+  std::vector<std::unique_ptr<test::Client>> subscribers;
+  core::Reactor reactor{{}};
+  core::ConnectionTable table{reactor, {}};
+  core::TcpTransport tcp;
+  hub::ChannelRules rules =
+      hub::ChannelRules::parse(
+          R"({"without_namespace":{"allow_subscribe_for_client":true,"allow_subscribe_for_anonymous":true}})")
+          .value();
+  hub::NamespaceMetrics space;
+  hub::HubMetrics metrics{{&space}};
+  hub::ClientMetrics client_metrics;
+  client::RpcHandlers rpc;
+  const client::ClientOptions options = [] {
+    client::ClientOptions anonymous;
+    anonymous.anonymous = true;
+    return anonymous;
+  }();
+  std::unique_ptr<client::TokenVerifier> tokens = client::TokenVerifier::create({}).value();
+  client::WebSocketEncoder encoder;
+  core::LogMemory memory;
+  const int created = memory.create(16 << 20);
+  hub::Hub hub{reactor, encoder, metrics, {}};
+  hub::LogBroker broker{memory, hub, {}};
+  client::Clients clients{
+      {reactor, hub, broker, rules, *tokens, *tokens, metrics, client_metrics, rpc, options}};
+  client::WebSocketTransport transport{table};
+  client::WebSocketEndpoint endpoint{clients, transport, {}};
+  Session session{table, endpoint, {}};
+  core::Listener listener{reactor, table, tcp, session, session, door.fd(), {}};
+};
+
+TEST_F(FanoutGates, APublicationIsASendASubscriberAndNoMoreAllocationsForMoreOfThem) {
+  const std::uint64_t of_ten = allocations_of(10, 1);
+  const std::uint64_t of_many = allocations_of(300, 1);
+  EXPECT_EQ(of_ten, of_many);
+  EXPECT_LE(of_many, 2 * kRounds) << "a publication should take its block, and little else";
+}
+
+TEST_F(FanoutGates, ABurstIsASendASubscriber) {
+  const std::uint64_t of_ten = allocations_of(10, 16);
+  const std::uint64_t of_many = allocations_of(300, 16);
+  EXPECT_EQ(of_ten, of_many);
+  EXPECT_LE(of_many, 2 * kRounds) << "a burst should take its block, and little else";
 }
 
 // How many heap blocks an operation takes once it has run.
