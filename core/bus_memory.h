@@ -64,6 +64,7 @@ struct alignas(64) BusGenerations {
 struct alignas(64) BusBrokerWords {
   RingWords events;
   alignas(64) std::atomic<std::uint64_t> generation{0};  // of the broker
+  std::atomic<std::uint64_t> syncing{0};                 // 1: it does not know yet who is there
 };
 struct alignas(64) BusServedWords {  // one a slot
   RingWords replies;

@@ -8,6 +8,7 @@
 #include "handlers/client/json_text.h"
 #include "handlers/client/websocket_endpoint.h"
 #include "handlers/http/api.h"
+#include "handlers/hub/bus_report.h"
 #include "handlers/server_metrics.h"
 #include "handlers/version.h"
 
@@ -260,16 +261,15 @@ void HubModule::mount(const Mounts& mounts) {
   mounts.clients.add(settings_.client_path,
                      std::make_unique<WebSocketEndpoint>(*running_->clients, running_->transport,
                                                          settings_.client.user_header));
-  Api::mount(mounts.operators,
-             std::make_shared<Api>(
-                 *running_->clients, *running_->workers,
-                 ApiOptions{.key = settings_.api_key,
-                            .insecure = settings_.api_insecure,
-                            .node_id = node_id_,
-                            .node_name = settings_.node_name.empty() ? core::sys::host_name()
-                                                                     : settings_.node_name,
-                            .version = std::string(version()),
-                            .key_of_names = key_of_names_}));
+  ApiOptions api{
+      .key = settings_.api_key,
+      .insecure = settings_.api_insecure,
+      .node_id = node_id_,
+      .node_name = settings_.node_name.empty() ? core::sys::host_name() : settings_.node_name,
+      .version = std::string(version()),
+      .key_of_names = key_of_names_};
+  if (bus_) api.bus_report = [this] { return hub::bus_report(running_->bus->view(), memory_); };
+  Api::mount(mounts.operators, std::make_shared<Api>(*running_->clients, *running_->workers, api));
 }
 
 void HubModule::unmount() {

@@ -25,7 +25,8 @@ struct ApiOptions {
   std::string node_id;
   std::string node_name;
   std::string version;
-  core::HashKey key_of_names{};  // the same in all workers
+  core::HashKey key_of_names{};               // the same in all workers
+  std::function<std::string()> bus_report{};  // null: there is no bus
 };
 
 // One call: its parameters, and where its answer goes, which comes once and maybe later.
@@ -78,6 +79,7 @@ class Api {
   void history_remove(const ApiCallPointer& call);
   void users(const ApiCallPointer& call);
   void batch(const ApiCallPointer& call);
+  void bus(const ApiCallPointer& call);
   void publish_to(std::string_view channel, const ApiRequest& request, ApiCall::Done done);
   void advance(const std::shared_ptr<Batch>& batch);
   client::Error find_channel(std::string_view channel, const hub::ChannelOptions*& options) const;

@@ -90,6 +90,7 @@ const Api::Row Api::kMethods[] = {
     {"channels", &Api::channels},
     {"info", &Api::info},
     {"users", &Api::users},
+    {"bus", &Api::bus},
     {"batch", &Api::batch},
 };
 
@@ -271,6 +272,11 @@ void Api::users(const ApiCallPointer& call) {
       if (gathered->failed) return call->fail(client::kErrorInternal);
       call->finish(std::move(out += "}}"));
     });
+}
+
+void Api::bus(const ApiCallPointer& call) {
+  if (!options_.bus_report) return call->fail(client::kErrorNotAvailable);
+  call->finish(options_.bus_report());
 }
 
 // --- Several calls in one.

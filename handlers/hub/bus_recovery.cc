@@ -66,6 +66,7 @@ core::Result<bool> BusServer::open() {
   if (!opened) return opened;
   for (std::uint32_t i = 0; i < slots_.size(); ++i) resume(i);
   generation_ = view_.broker().generation.load(std::memory_order_relaxed) + 1;
+  view_.broker().syncing.store(1, std::memory_order_relaxed);
   view_.broker().generation.store(generation_, std::memory_order_release);
   view_.hook().stored();
   BusWriter(event_).number(generation_);
@@ -127,6 +128,7 @@ void BusServer::check_synced() {
   for (std::uint32_t i = 0; i < slots_.size(); ++i)
     if (alive(i) && slots_[i]->announced != generation_) return;
   syncing_ = false;
+  view_.broker().syncing.store(0, std::memory_order_relaxed);
   core::log::debug("broker: everybody has been announced");
 }
 

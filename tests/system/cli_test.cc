@@ -29,12 +29,13 @@ Deadline soon() {
 
 class Cli : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { start(1); }
+  void start(int workers) {
     std::string why;
-    server_ =
-        ServerProcess::start({.flags = {"--workers=1", "--channels", kChannels, "--api-key=K"},
-                              .environment = {{"SPATE_TOKEN_HMAC_SECRET", kSecret}}},
-                             &why);
+    server_ = ServerProcess::start(
+        {.flags = {"--workers=" + std::to_string(workers), "--channels", kChannels, "--api-key=K"},
+         .environment = {{"SPATE_TOKEN_HMAC_SECRET", kSecret}}},
+        &why);
     ASSERT_NE(server_, nullptr) << why;
     constexpr std::string_view kInternal = "internal listener on 127.0.0.1:";
     ASSERT_TRUE(server_->wait_for_output(std::string(kInternal), soon()));
@@ -43,7 +44,7 @@ class Cli : public testing::Test {
     std::uint16_t port = 0;
     ASSERT_EQ(std::from_chars(digits, all.data() + all.size(), port).ec, std::errc());
     api_ = "--api=http://127.0.0.1:" + std::to_string(port);
-    ASSERT_TRUE(server_->wait_for_output("ready: 1", soon()));
+    ASSERT_TRUE(server_->wait_for_output("ready: " + std::to_string(workers), soon()));
   }
 
   Finished api(std::vector<std::string> arguments) const {
@@ -103,6 +104,26 @@ TEST_F(Cli, WhatAKilledWorkerMissedIsRecovered) {
   EXPECT_EQ(done.status, 0);
   EXPECT_THAT(done.out, HasSubstr(" chat:1 recovered from #1\n"));
   EXPECT_THAT(done.out, HasSubstr(" chat:1 #2 2\n"));
+}
+
+TEST_F(Cli, TheBusIsShownAlsoWithoutABroker) {
+  EXPECT_THAT(api({"bus"}).err, HasSubstr("not available"));  // one worker has none
+  start(2);
+  EXPECT_EQ(api({"pub", "chat:1", "1"}).status, 0);
+  wait_until({"bus"}, "broker  generation 1, ");
+  EXPECT_THAT(api({"bus"}).out, ContainsRegex("\n1 +1 +alive "));
+  EXPECT_THAT(api({"bus", "--json"}).out, HasSubstr(R"("requests_unread":0)"));
+  const std::vector<pid_t> processes = process_tree(server_->pid());
+  ASSERT_EQ(processes.size(), 4u);
+  pid_t broker = 0;
+  for (const pid_t pid : processes)
+    if (command_line(pid).starts_with("spate: broker")) broker = pid;
+  ASSERT_NE(broker, 0);
+  ASSERT_EQ(kill(broker, SIGSTOP), 0);
+  EXPECT_THAT(api({"bus"}).out, HasSubstr("generation 1, "));
+  ASSERT_EQ(kill(broker, SIGKILL), 0);
+  wait_until({"bus"}, "broker  generation 2, ");
+  wait_until({"history", "chat:1"}, "#1  1");
 }
 
 TEST_F(Cli, Refusals) {

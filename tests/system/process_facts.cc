@@ -46,6 +46,10 @@ std::vector<pid_t> process_tree(pid_t root) {
   return tree;
 }
 
+std::string command_line(pid_t pid) {
+  return contents(pid, "cmdline");
+}
+
 double cpu_seconds(pid_t root) {
   double ticks = 0;
   for (const pid_t pid : process_tree(root)) {

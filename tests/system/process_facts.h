@@ -5,12 +5,16 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace spate::tests {
 
 // The process and its descendants.
 std::vector<pid_t> process_tree(pid_t root);
+
+// What ps shows of a process; empty when it has ended.
+std::string command_line(pid_t pid);
 
 // User and system time of the whole tree, in seconds, in steps of a clock tick (10 ms).
 double cpu_seconds(pid_t root);

@@ -1,5 +1,6 @@
 // What each command asks the API, and how the answer reads. With --json the answer is printed as it
 // came.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <vector>
@@ -8,8 +9,8 @@
 #include "handlers/client/json_object.h"
 #include "handlers/client/json_text.h"
 #include "handlers/client/reader.h"
-#include "tools/spate-cli/keys.h"
 #include "tools/spate-cli/api.h"
+#include "tools/spate-cli/keys.h"
 #include "tools/spate-cli/text.h"
 
 namespace spate::cli {
@@ -130,6 +131,46 @@ void print_channels(std::string_view result) {
   std::printf("%zu channel%s\n", count, count == 1 ? "" : "s");
 }
 
+std::uint64_t number_of(const std::string& text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string part_of(const std::string& bytes, const std::string& all) {
+  const std::uint64_t whole = std::max<std::uint64_t>(number_of(all), 1);
+  return bytes + " B (" + std::to_string(number_of(bytes) * 100 / whole) + " %)";
+}
+
+// The broker in a sentence, a line a worker; how full each ring is, in percent of it.
+void print_bus(std::string_view result) {
+  std::string event_ring;
+  for_each_member(result, [&](const JsonValue& value) {
+    if (value.key == "broker") {
+      const auto broker = fields(value.text, {"generation", "syncing", "events", "event_ring_bytes",
+                                              "log_head", "log_segments", "log_segments_of"});
+      event_ring = broker[3];
+      std::printf("broker  generation %s%s, %s events, log at byte %s, %s of %s segments\n",
+                  broker[0].c_str(), broker[1] == "true" ? " (asking workers who is here)" : "",
+                  broker[2].c_str(), broker[4].c_str(), broker[5].c_str(), broker[6].c_str());
+    }
+    if (value.key != "workers") return true;
+    constexpr const char* kRow = "%-7s %-5s %-6s %18s %18s %18s %8s %6s %10s\n";
+    std::printf(kRow, "worker", "life", "state", "requests unread", "replies unread",
+                "events behind", "waiting", "laps", "lost");
+    return for_each_item(value.text, [&](const JsonValue& worker) {
+      const auto is =
+          fields(worker.text, {"slot", "generation", "alive", "requests_unread",
+                               "request_ring_bytes", "replies_unread", "reply_ring_bytes",
+                               "events_behind", "waiting", "laps", "events_lost"});
+      std::printf(kRow, is[0].c_str(), is[1].c_str(), is[2] == "true" ? "alive" : "dead",
+                  part_of(is[3], is[4]).c_str(), part_of(is[5], is[6]).c_str(),
+                  part_of(is[7], event_ring).c_str(), is[8].c_str(), is[9].c_str(), is[10].c_str());
+      return true;
+    });
+  });
+}
+
 // The count of connections, where the server tells it.
 void print_disconnected(std::string_view result) {
   std::printf("disconnected");
@@ -188,6 +229,8 @@ core::Result<Call> call_of(const Options& options) {
                   print_channels};
     case Subcommand::disconnect:
       return Call{"disconnect", object("user", options.user), print_disconnected};
+    case Subcommand::bus:
+      return Call{"bus", "{}", print_bus};
     default:
       return Call{"info", "{}", print_nodes};
   }

@@ -129,13 +129,15 @@ void add_api_commands(CLI::App& app, Options& options) {
   history->add_option("--since", options.since, "OFFSET or OFFSET:EPOCH to go on from");
   history->add_flag("--reverse", options.reverse, "the newest first");
   CLI::App* const info = add(app, options, Subcommand::info, "info", "the server's nodes");
+  CLI::App* const bus = add(app, options, Subcommand::bus, "bus",
+                            "the rings between workers and broker, and who is behind");
   CLI::App* const channels =
       add(app, options, Subcommand::channels, "channels", "channels with subscribers");
   channels->add_option("PATTERN", options.pattern, "a glob, such as chat:*");
   CLI::App* const disconnect =
       add(app, options, Subcommand::disconnect, "disconnect", "close a user's connections");
   disconnect->add_option("USER", options.user, "the user's id")->required();
-  for (CLI::App* const command : {publish, presence, history, info, channels, disconnect})
+  for (CLI::App* const command : {publish, presence, history, info, bus, channels, disconnect})
     add_api(*command, options.api);
 }
 

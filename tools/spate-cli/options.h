@@ -17,6 +17,7 @@ enum class Subcommand : std::uint8_t {
   presence,
   history,
   info,
+  bus,
   channels,
   disconnect,
   subscribe,
