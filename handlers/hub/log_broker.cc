@@ -17,7 +17,7 @@ LogBroker::LogBroker(core::LogMemory& memory, BrokerSink& sink, const LogBrokerO
       presence_(log_.salt()),
       users_(log_.salt(), options.presence_grace_ms,
              [this](std::string_view user, std::string_view client, bool online) {
-               sink_.on_user_status(user, client, online);
+               on_user_status(user, client, online);
              }),
       join_leave_cap_(log_.salt()) {}
 

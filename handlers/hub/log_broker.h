@@ -142,6 +142,9 @@ class LogBroker final : public Broker {
   template <typename Take>
   static void for_range(const Stream& stream, const HistoryRequest& request, Take&& take);
 
+  // Users (log_users.cc).
+  void on_user_status(std::string_view user, std::string_view client, bool online);
+
   // Records and their memory (log_room.cc).
   DecodedRecord decode_at(core::LogPlace place) const;
   // What it told of `stream`, or of a key, may have become another's to tell: it shrinks to what it
@@ -154,6 +157,7 @@ class LogBroker final : public Broker {
   bool evict();
   void compact(std::uint32_t segment);
   void copy_forward(const core::RecordLog::Record& record);
+  void copy_user_forward(const core::RecordLog::Record& record, std::string_view name);
   void tidy();
   void count_memory();
 

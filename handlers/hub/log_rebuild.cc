@@ -5,6 +5,7 @@
 // then sorted. What nobody wants after that, the last broker had no time to mark.
 #include <algorithm>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "handlers/hub/log_broker.h"
@@ -19,6 +20,7 @@ class LogBroker::Rebuild {
     const auto decoded = decode(record);
     damaged_ = damaged_ || !decoded || !readable(*decoded, record);
     if (damaged_) return;
+    if (decoded->kind == RecordKind::user) return see_user(*decoded, record.place);
     if (decoded->result)
       results_.push_back({decoded->result->time_ms, decoded->result->key, record.place});
     Stream* const stream = decoded->of_stream() ? see_stream(*decoded, record.place) : nullptr;
@@ -56,6 +58,15 @@ class LogBroker::Rebuild {
     const bool whole = broker_.reader_.add(record);
     broker_.reader_.clear();
     return whole;
+  }
+
+  // Of two copies the later one.
+  void see_user(const DecodedRecord& record, core::LogPlace place) {
+    const bool told = record.mark == RecordMark::told;
+    if (core::LogPlace* const other = broker_.users_.place_of(record.user.name))
+      broker_.log_.kill(std::exchange(*other, place));
+    else
+      broker_.users_.restore(record.user.name, place, record.user.since_ms, told, now_);
   }
 
   static bool wanted_by_stream(const Found& each) {
@@ -159,7 +170,7 @@ core::Result<bool> LogBroker::open() {
   rebuild.finish();
   metrics_->log_limit.set(log_.segment_count() * std::uint64_t{log_.segment_bytes()});
   metrics_->presence.set(0);
-  metrics_->users_online.set(0);
+  metrics_->users_online.set(users_.online());
   count_memory();
   return true;
 }

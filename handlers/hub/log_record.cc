@@ -221,6 +221,16 @@ void encode_result(std::byte* to, const ResultRecord& record) {
   write.put(record.position.epoch.packed());
 }
 
+std::size_t user_bytes(std::string_view name) {
+  return sizeof(std::int64_t) + sizeof(std::uint32_t) + name.size();
+}
+
+void encode_user(std::byte* to, const UserRecord& record) {
+  Write write(to);
+  write.put(record.since_ms);
+  write.put_text(record.name);
+}
+
 std::optional<DecodedRecord> decode(const core::RecordLog::Record& record) {
   Read in(record.payload);
   DecodedRecord out;
@@ -250,6 +260,11 @@ std::optional<DecodedRecord> decode(const core::RecordLog::Record& record) {
       result.position.epoch = Epoch::of_packed(in.take<std::uint64_t>());
       break;
     }
+    case RecordKind::user:
+      out.user.since_ms = in.take<std::int64_t>();
+      out.user.name = in.take_text();
+      if (out.user.name.empty()) in.fail();
+      break;
     default:
       in.fail();
   }

@@ -3,11 +3,12 @@
 //   publication   stream · [key] · data · [info] · tags · exclude_users
 //   state         stream · used                      a stream of which no publication says it all
 //   result        key · time · position              what a request with an idempotency key came to
+//   user          since · name                       who is online; until the last word of that
 //
 //   stream        fixed part · [version] · channel
 //
 // A publication may be marked, once it has left the history: it may still tell of its stream, or of
-// nothing but its key.
+// nothing but its key. A user's record is marked when others have been told.
 //
 // Host byte order: no record outlives the machine's boot. Encoding makes exactly the bytes that
 // *_bytes() tells; decoding gives views into the record and never reads outside of it.
@@ -24,8 +25,8 @@
 
 namespace spate::handlers::hub {
 
-enum class RecordKind : core::RecordLog::Kind { publication = 1, state, result };
-enum class RecordMark : core::RecordLog::Mark { none = 0, not_kept, only_key };
+enum class RecordKind : core::RecordLog::Kind { publication = 1, state, result, user };
+enum class RecordMark : core::RecordLog::Mark { none = 0, not_kept, only_key, told };
 constexpr core::RecordLog::Kind raw(RecordKind kind) {
   return static_cast<core::RecordLog::Kind>(kind);
 }
@@ -65,14 +66,23 @@ struct PublicationRecord {
 };
 
 // What a record says of its stream and its key: all that an index needs.
+struct UserRecord {
+  std::string_view name;
+  std::int64_t since_ms = 0;  // wall time
+};
+
 struct DecodedRecord {
   RecordKind kind = RecordKind::result;
   RecordMark mark = RecordMark::none;
   StreamRecord stream;  // of a publication or a state
   std::int64_t used_ms = 0;
   std::optional<ResultRecord> result;  // of a result, or of a publication with a key
+  UserRecord user;
 
-  bool of_stream() const { return kind != RecordKind::result && mark != RecordMark::only_key; }
+  bool of_stream() const {
+    return (kind == RecordKind::publication && mark != RecordMark::only_key) ||
+           kind == RecordKind::state;
+  }
   bool of_history() const { return kind == RecordKind::publication && mark == RecordMark::none; }
 };
 
@@ -90,6 +100,8 @@ std::size_t state_bytes(const StreamRecord& record);
 void encode_state(std::byte* to, const StreamRecord& record, std::int64_t used_ms);
 std::size_t result_bytes();
 void encode_result(std::byte* to, const ResultRecord& record);
+std::size_t user_bytes(std::string_view name);
+void encode_user(std::byte* to, const UserRecord& record);
 
 // Nothing: the record is damaged.
 std::optional<DecodedRecord> decode(const core::RecordLog::Record& record);

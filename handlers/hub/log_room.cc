@@ -124,6 +124,7 @@ void LogBroker::compact(std::uint32_t segment) {
 // the commit leaves no reference behind.
 void LogBroker::copy_forward(const core::RecordLog::Record& record) {
   const DecodedRecord decoded = decode_at(record.place);
+  if (decoded.kind == RecordKind::user) return copy_user_forward(record, decoded.user.name);
   Stream* const stream = stream_of(record.place);
   const std::uint64_t offset = decoded.stream.offset;
   const bool of_state = stream != nullptr && stream->state == record.place;

@@ -14,6 +14,8 @@ struct UserTable::User : core::TextBehind<User> {
 
   std::uint32_t connections = 0;
   enum class State : std::uint8_t { online, lingering, offline } state = State::online;
+  bool told = true;  // false: others may not have heard that it came
+  core::LogPlace place = core::kNoPlace;
   std::int64_t since_ms = 0;
   std::unique_ptr<Lingering> lingering;  // while it is
   User* older = nullptr;                 // among the lingering or the offline
@@ -32,7 +34,7 @@ UserTable::User* UserTable::find(std::string_view user) const {
 void UserTable::connected(std::string_view name, std::string_view client, std::int64_t wall_ms) {
   if (name.empty()) return;
   User* user = find(name);
-  const bool comes = user == nullptr || user->state == User::State::offline;
+  const bool comes = user == nullptr || user->state == User::State::offline || !user->told;
   if (user == nullptr) {
     user = User::make(name);
     users_.insert(core::siphash64(key_, name), user);
@@ -44,6 +46,7 @@ void UserTable::connected(std::string_view name, std::string_view client, std::i
     --offline_count_;
   }
   user->state = User::State::online;
+  user->told = true;
   ++user->connections;
   if (!comes) return;
   user->since_ms = wall_ms;
@@ -59,6 +62,23 @@ void UserTable::gone(std::string_view name, std::string_view client, std::int64_
       std::make_unique<User::Lingering>(User::Lingering{now_ms + grace_ms_, std::string(client)});
   lingering_.push_newest(*user);
   if (grace_ms_ <= 0) go_offline(*user, wall_ms);
+}
+
+void UserTable::restore(std::string_view name, core::LogPlace place, std::int64_t since_ms,
+                        bool told, std::int64_t now_ms) {
+  User* const user = User::make(name);
+  users_.insert(core::siphash64(key_, name), user);
+  user->state = User::State::lingering;
+  user->told = told;
+  user->place = place;
+  user->since_ms = since_ms;
+  user->lingering = std::make_unique<User::Lingering>(User::Lingering{now_ms + grace_ms_, {}});
+  lingering_.push_newest(*user);
+}
+
+core::LogPlace* UserTable::place_of(std::string_view name) {
+  User* const user = find(name);
+  return user == nullptr ? nullptr : &user->place;
 }
 
 void UserTable::advance(std::int64_t now_ms, std::int64_t wall_ms) {

@@ -5,6 +5,10 @@
 //                                   ▲────────── connected ───────┘                           │
 //                                   └────────────────────── connected ◄──────────────────────┘
 //
+// Who is online is also in a log, so that a broker that takes over knows whom others think to be
+// there: they linger from then on. The log is the caller's; the table knows where in it each user's
+// record is.
+//
 // Users that are offline are remembered, for `since`, as long as they are not more than
 // kMaxOffline: then the one that has been so the longest is forgotten. One thread.
 #pragma once
@@ -16,6 +20,7 @@
 
 #include "core/age_list.h"
 #include "core/pointer_index.h"
+#include "core/record_log.h"
 #include "core/siphash.h"
 #include "core/text_behind.h"
 #include "handlers/hub/broker.h"
@@ -39,6 +44,12 @@ class UserTable {
   void gone(std::string_view user, std::string_view client, std::int64_t now_ms,
             std::int64_t wall_ms);
   UserStatus status(std::string_view user) const;
+  // Out of the log: as if the last connection had gone now. `told`: others have heard that it came;
+  // if not, they will when it comes back, or that it is gone.
+  void restore(std::string_view user, core::LogPlace place, std::int64_t since_ms, bool told,
+               std::int64_t now_ms);
+  // Where the user's record is; kNoPlace without one. Null: there is no such user.
+  core::LogPlace* place_of(std::string_view user);
   // Those whose grace time is over go offline.
   void advance(std::int64_t now_ms, std::int64_t wall_ms);
 

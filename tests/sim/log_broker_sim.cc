@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cinttypes>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -31,7 +32,7 @@ constexpr HistoryPolicy kPolicy{6, 20'000, 60'000};
 struct Killed {};
 
 struct Step {
-  enum class Kind { publish, result_only, read, remove, pass } kind = Kind::publish;
+  enum class Kind { publish, result_only, read, remove, come, go, pass } kind = Kind::publish;
   std::size_t channel = 0;
   std::string data;
   std::string key;
@@ -59,6 +60,8 @@ std::vector<Step> make_schedule(Random& random, bool evicts) {
       step.kind = Step::Kind::read;
     } else if (kind < 78) {
       step.kind = Step::Kind::remove;
+    } else if (kind < 84) {
+      step.kind = kind < 81 ? Step::Kind::come : Step::Kind::go;
     } else {
       step.kind = Step::Kind::pass;
       step.pass_ms =
@@ -68,14 +71,19 @@ std::vector<Step> make_schedule(Random& random, bool evicts) {
   return steps;
 }
 
-class IgnoringSink final : public BrokerSink {
+// What others have been told of users, the last word of each.
+class TellingSink final : public BrokerSink {
  public:
   void on_publication(std::string_view, const Publication&, StreamPosition,
                       std::span<const std::string_view>,
                       std::span<const std::string_view>) override {}
   void on_join(std::string_view, const ClientInfo&) override {}
   void on_leave(std::string_view, const ClientInfo&) override {}
-  void on_user_status(std::string_view, std::string_view, bool) override {}
+  void on_user_status(std::string_view user, std::string_view, bool online) override {
+    told[std::string(user)] = online;
+  }
+
+  std::map<std::string, bool> told;
 };
 
 // One run of a schedule: the shared memory, the brokers that come and go over it, and the model.
@@ -136,6 +144,7 @@ class Run {
   // The new broker may be killed while it puts things in order.
   void resurrect() {
     broker_.reset();
+    connections_.clear();  // the worker was the same process
     model_.restarted();
     if (again_ != nullptr && again_->chance(500)) {
       left_ = again_->spread(5);
@@ -152,6 +161,7 @@ class Run {
     start();
   }
 
+  static std::string user_name(std::size_t number) { return "user-" + std::to_string(number); }
   static std::string name(std::size_t channel) { return "channel-" + std::to_string(channel); }
 
   PublishResult ask(const Step& step) {
@@ -207,6 +217,17 @@ class Run {
         broker_->remove_history(name(step.channel), [](BrokerError) {});
         note_evictions();
         return model_.removed(step.channel);
+      case Step::Kind::come: {
+        const std::string user = user_name(step.channel);
+        const std::uint32_t count = ++connections_[user];
+        return broker_->user_connected(user, "c", count);
+      }
+      case Step::Kind::go: {
+        const std::string user = user_name(step.channel);
+        std::uint32_t& count = connections_[user];
+        if (count == 0) return;
+        return broker_->user_gone(user, "c", --count);
+      }
       case Step::Kind::pass:
         now_ms_ += step.pass_ms;
         return broker_->tick(now_ms_ * 1'000'000);
@@ -250,6 +271,7 @@ class Run {
   // same key gets the answer to either.
   void resolve(const Step& step) {
     note_evictions();
+    if (step.kind == Step::Kind::come || step.kind == Step::Kind::go) return;
     const Observed seen = step.kind == Step::Kind::pass ? Observed{} : look(step.channel);
     note_evictions();
     const ChannelModel& channel = model_.channel(step.channel);
@@ -281,7 +303,24 @@ class Run {
     accept(step, again);
   }
 
+  // Whoever is here is online, and others know; whoever is offline, others do not take for online.
+  // Only a log without room for it may forget that somebody came.
+  void check_users() {
+    for (std::size_t i = 0; i < kChannels; ++i) {
+      const std::string user = user_name(i);
+      UserStatus status;
+      broker_->user_status(user, [&](const UserStatus& given) { status = given; });
+      const auto told = sink_.told.find(user);
+      const bool told_online = told != sink_.told.end() && told->second;
+      if (connections_[user] > 0 && (!status.online || !told_online))
+        throw Contradiction(user + " is here, and nobody knows");
+      if (!status.online && told_online && !evicts_)
+        throw Contradiction(user + " is offline, and others think it is not");
+    }
+  }
+
   void check() {
+    check_users();
     for (std::size_t i = 0; i < kChannels; ++i) observe(i);
     broker_->tick(now_ms_ * 1'000'000);
     // What a scan finds is what the broker counts, and nothing lives that it does not know of.
@@ -293,7 +332,7 @@ class Run {
       throw Contradiction("the log has " + std::to_string(log.live_bytes()) +
                           " live bytes, the broker counts " +
                           std::to_string(broker_->log().live_bytes()));
-    if (records > metrics_.streams + metrics_.kept + metrics_.results)
+    if (records > metrics_.streams + metrics_.kept + metrics_.results + metrics_.users_online)
       throw Contradiction("records live that nobody needs");
   }
 
@@ -301,7 +340,8 @@ class Run {
   const bool evicts_;
   BrokerModel model_;
   core::LogMemory memory_;
-  IgnoringSink sink_;
+  TellingSink sink_;
+  std::map<std::string, std::uint32_t> connections_;  // by user, of this broker's worker
   BrokerMetrics metrics_;
   std::int64_t now_ms_ = 1'000'000;
   std::unique_ptr<LogBroker> broker_;

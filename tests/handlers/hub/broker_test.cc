@@ -341,12 +341,32 @@ TEST_P(EveryBroker, TimeGoesOnThroughARestart) {
   EXPECT_FALSE(publish(keyed("b", "k")).suppressed);
 }
 
-TEST_P(EveryBroker, ARestartKnowsNobody) {
+TEST_P(EveryBroker, ARestartKnowsNobodysPresence) {
   add_presence("news", client("ann", "c1"));
-  user_connected("ann", "c1");
   if (!host_->restart()) GTEST_SKIP();
   EXPECT_THAT(present("news"), IsEmpty());
-  EXPECT_FALSE(status("ann").online);
+}
+
+TEST_P(EveryBroker, WhoWasOnlineBeforeARestartIsGoneOnlyAfterTheGraceTime) {
+  const std::int64_t came = time_.wall_ms;
+  user_connected("ann", "c1");
+  user_connected("bob", "c2");
+  user_connected("cy", "c3");
+  user_gone("cy", "c3");
+  pass_ms(kGraceMs);
+  heard();
+  connections_.clear();
+  if (!host_->restart()) GTEST_SKIP();
+  EXPECT_TRUE(status("ann").online);
+  EXPECT_EQ(status("ann").connections, 0u);
+  EXPECT_EQ(status("ann").since_ms, came);
+  EXPECT_FALSE(status("cy").online);
+  user_connected("ann", "c4");  // back in time: nobody hears of it
+  pass_ms(kGraceMs);
+  EXPECT_THAT(heard(), ElementsAre("offline bob "));
+  EXPECT_TRUE(host_->restart());
+  EXPECT_TRUE(status("ann").online);
+  EXPECT_FALSE(status("bob").online);
 }
 
 // --- Presence, joins and leaves, users.
