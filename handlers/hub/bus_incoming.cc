@@ -64,6 +64,8 @@ bool BusBroker::drain(std::size_t most_bytes) {
     }
   }
   words_.event_cursor.store(events_.cursor(), std::memory_order_release);
+  // There may be more of it, which waits for what we have read.
+  if (std::exchange(took_unasked_, false)) view_.wake_broker();
   write_waiting();
   announce_more();
   return more;
@@ -159,6 +161,7 @@ void BusBroker::take_reply(const core::RingRecord& record) {
   replies_.pass(record);
   // What it says of a stream holds for where the events were; some behind that have been lost.
   const bool stale = at < lost_to_;
+  took_unasked_ = took_unasked_ || record.kind >= raw_kind(BusReply::question);
   take_answer(kind, parser, answer, stale);
   words_.reply_cursor.store(replies_.cursor(), std::memory_order_release);
   view_.hook().stored();

@@ -89,19 +89,25 @@ void BusServer::tell(std::uint32_t index, BusReply kind, std::string payload) {
   tell_queued(index);
 }
 
-void BusServer::tell_queued(std::uint32_t index) {
+// Whether the next that waits for a worker has room.
+bool BusServer::can_tell(std::uint32_t index) {
   Slot& slot = *slots_[index];
-  if (slot.queue.empty()) return;
+  if (slot.queue.empty()) return false;
   const std::uint64_t read = view_.worker(index).reply_cursor.load(std::memory_order_acquire);
   while (!slot.unread.empty() && slot.unread.front().first <= read) {
     slot.unread_bytes -= slot.unread.front().second;
     slot.unread.pop_front();
   }
-  while (!slot.queue.empty()) {
+  const std::size_t bytes = core::ring_record_bytes(slot.queue.front().payload.size());
+  return slot.unread_bytes + bytes <= kUnaskedBytes && bytes <= slot.replies.room(read);
+}
+
+void BusServer::tell_queued(std::uint32_t index) {
+  Slot& slot = *slots_[index];
+  while (can_tell(index)) {
     const Unasked& next = slot.queue.front();
-    const std::size_t bytes = core::ring_record_bytes(next.payload.size());
-    if (slot.unread_bytes + bytes > kUnaskedBytes || bytes > slot.replies.room(read)) return;
     slot.replies.append(raw_kind(next.kind), 0, as_bytes(next.payload));
+    const std::size_t bytes = core::ring_record_bytes(next.payload.size());
     slot.unread.emplace_back(slot.replies.head(), bytes);
     slot.unread_bytes += bytes;
     slot.queued_bytes -= next.payload.size();

@@ -305,7 +305,7 @@ bool BusServer::may_sleep() {
     const core::BusGenerations& generations = view_.generations(i);
     const Slot& slot = *slots_[i];
     const bool ended = slot.generation != 0 && slot.generation <= generations.ended.load();
-    if (slot.requests.cursor() == slot.requests.head() && !ended) continue;
+    if (slot.requests.cursor() == slot.requests.head() && !ended && !can_tell(i)) continue;
     view_.broker_wake_word().disarm();
     return false;
   }

@@ -142,6 +142,7 @@ class BusServer final : public BrokerSink {
   void lose_answers_of(std::uint32_t index);
   void finish(std::uint64_t key);
   void tell(std::uint32_t index, BusReply kind, std::string payload);
+  bool can_tell(std::uint32_t index);
   void tell_queued(std::uint32_t index);
   bool alive(std::uint32_t index) const;
 

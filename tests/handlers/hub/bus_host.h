@@ -15,11 +15,14 @@ namespace spate::test {
 
 class BusHost final : public BrokerHost {
  public:
+  bool interested_in_all = true;  // those that begin from here on
+
   struct Worker {
     BrokerSink* sink = nullptr;
     BusBroker::Home home;
     std::unique_ptr<BusBroker> broker;
     std::uint64_t losses = 0;  // calls of on_lost
+    BusMetrics metrics;
   };
 
   BusHost(std::vector<BrokerSink*> sinks, BrokerTime& time,
@@ -76,13 +79,13 @@ class BusHost final : public BrokerHost {
     core::BusGenerations& words = memory_.generations(static_cast<std::uint32_t>(index));
     words.born.store(words.born.load() + 1);
     Worker& worker = workers_[index];
-    worker.broker =
-        std::make_unique<BusBroker>(view_, static_cast<std::uint32_t>(index), log_, *worker.sink,
-                                    worker.home, nullptr, [this] { return time_.monotonic_ns; });
+    worker.broker = std::make_unique<BusBroker>(view_, static_cast<std::uint32_t>(index), log_,
+                                                *worker.sink, worker.home, &worker.metrics,
+                                                [this] { return time_.monotonic_ns; });
     worker.broker->open();
-    // Those under test are interested in everything.
-    for (auto& word : view_.worker(static_cast<std::uint32_t>(index)).interest)
-      word.store(~std::uint64_t{0});
+    if (interested_in_all)
+      for (auto& word : view_.worker(static_cast<std::uint32_t>(index)).interest)
+        word.store(~std::uint64_t{0});
   }
 
   // Until nobody has anything to do.
