@@ -58,6 +58,10 @@ void LogMemory::write_header() {
   header->magic = kMagic;
 }
 
+void LogMemory::make_read_only() {
+  SPATE_CHECK(sys::map_shared(base_, mapped_bytes_, fd_, 0, false));
+}
+
 void LogMemory::clear() {
   for (std::uint32_t segment = 0; segment < segment_count_; ++segment)
     table(segment).store(0, std::memory_order_relaxed);

@@ -50,6 +50,8 @@ class LogMemory {
   // fewer than kMinSegments fit, or more than kMaxBytes are asked for.
   int create(std::uint64_t bytes, std::size_t segment_bytes = kSegmentBytes);
 
+  // In a process that only reads what another writes (core/log_reader.h): a store would end it.
+  void make_read_only();
   // Forgets all, when no process writes or reads: what is left to do about a damaged log.
   void clear();
   // Whether the header is one that this program wrote; if not, why.

@@ -118,6 +118,7 @@ struct HubModule::Running {
   }
 
   void join_bus(const Mounts& mounts) {
+    owner.memory_.make_read_only();
     hub::BusBroker::Home home;
     home.on_lost = [this] { hub.catch_up(); };
     home.announce = [this](bool begin) { return !clients || clients->announce(begin); };

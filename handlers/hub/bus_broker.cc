@@ -39,7 +39,13 @@ BusBroker::BusBroker(core::BusView& view, std::uint32_t slot, const core::LogMem
       event_(std::make_unique_for_overwrite<std::byte[]>(view.event_bytes())),
       generation_(view.generations(slot).born.load()) {}
 
-BusBroker::~BusBroker() = default;
+// Who waits for an answer may say something when it hears that none will come.
+BusBroker::~BusBroker() {
+  closed_ = true;
+  const auto unanswered = std::exchange(unanswered_, {});
+  const auto waiting = std::exchange(waiting_, {});
+  const auto questions = std::exchange(questions_, {});
+}
 
 void BusBroker::open() {
   for (auto& word : words_.interest) word.store(0, std::memory_order_relaxed);
@@ -66,6 +72,7 @@ std::size_t BusBroker::history_reply_bytes(const HistoryRequest& request) {
 
 // payload_ is what is sent.
 void BusBroker::send(BusRequest kind, std::size_t reply_bytes, Answer answer) {
+  if (closed_) return;
   Request request{0, monotonic_ns_() + kPatienceNs,
                   reply_bytes == 0 ? 0 : core::ring_record_bytes(reply_bytes), std::move(answer)};
   if (core::ring_record_bytes(payload_.size()) > requests_.capacity() / 2)

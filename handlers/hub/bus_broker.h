@@ -175,6 +175,7 @@ class BusBroker final : public Broker, public Workers {
   std::uint64_t lost_to_ = 0;     // where we went on after some were lost
   bool any_event_ = false;        // next_event_ is known
   std::uint64_t broker_ = 0;      // the generation of the broker that we have last announced to
+  bool closed_ = false;        // nothing is sent any more
   bool took_unasked_ = false;     // in this drain()
   bool announcing_ = false;
   bool announce_begins_ = false;
