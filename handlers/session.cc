@@ -253,6 +253,7 @@ void Session::close(Connection& connection, CloseCode code, std::string_view rea
   Data& data = connection.data<Data>();
   if (connection.stage != core::Stage::open || data.close_sent) return;
   send_close(connection, code, reason);
+  table_.resume_reading(connection);  // for the peer's close frame, if it was paused
   data.close_deadline = table_.now() + options_.close_timeout;
   table_.arm(connection, data.close_deadline);
 }

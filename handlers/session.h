@@ -7,7 +7,8 @@
 //
 // Deadlines: a frame, once begun, has frame_timeout and a second more for each kMinFrameRate bytes
 // it brings; a silent peer is pinged, and closed after ping_misses unanswered ones; a close that we
-// began has close_timeout. While a connection is not read, only the table's write deadline runs.
+// began has close_timeout. While a connection is not read, only the table's write deadline runs,
+// and those of a handler that keeps time itself.
 #pragma once
 
 #include <atomic>
@@ -153,6 +154,7 @@ class Session : public core::Protocol {
   void count(SessionTimeout timeout);
   core::Tick frame_deadline(const core::Connection& connection) const;
   core::Tick ping_deadline(core::Connection& connection, core::Tick now);
+  core::Tick own_deadline(core::Connection& connection, core::Tick now);
   core::Tick first_deadline(core::Tick now) const;
 
  protected:

@@ -30,7 +30,7 @@ Tick Session::on_timer(Connection& connection, Tick now) {
     return core::kNoDeadline;
   }
   if (!connection.reading || (connection.rests_on_backlog && connection.backlog != nullptr))
-    return core::kNoDeadline;
+    return options_.own_deadlines ? own_deadline(connection, now) : core::kNoDeadline;
 
   Tick next = frame_deadline(connection);
   if (next != core::kNoDeadline && reached(now, next)) {
@@ -48,10 +48,16 @@ Tick Session::on_timer(Connection& connection, Tick now) {
     next = earlier(next, idle);
   }
   if (!options_.own_deadlines) return earlier(next, ping_deadline(connection, now));
+  return earlier(next, own_deadline(connection, now));
+}
+
+// The handler's; or of the close handshake that it begins over one of them.
+Tick Session::own_deadline(Connection& connection, Tick now) {
   WebSocket socket(*this, connection);
   const Tick own = handler_.on_timer(socket, now);
   if (connection.stage != core::Stage::open) return core::kNoDeadline;
-  return data.close_sent ? data.close_deadline : earlier(next, own);
+  const Data& data = connection.data<Data>();
+  return data.close_sent ? data.close_deadline : own;
 }
 
 // Pings a peer that has been silent for the interval. Anything it sends proves it alive.

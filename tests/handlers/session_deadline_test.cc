@@ -323,6 +323,34 @@ TEST_F(SessionRest, APausedConnectionHasNoDeadlines) {
   EXPECT_EQ(timeouts(*session, handlers::SessionTimeout::pong), 1u);
 }
 
+// It may have things to say, and who stops asking it never begins again.
+TEST_F(SessionRest, AHandlerThatKeepsTimeKeepsItForAPausedConnectionToo) {
+  session_options.own_deadlines = true;
+  std::size_t looks = 0;
+  handler.timer_hook = [&](core::Tick now) { return ++looks, now + 100; };
+  Wire& wire = connect();
+  loop->table.arm(*wire.connection, loop->now() + 100);
+  loop->live(100);
+  EXPECT_EQ(looks, 1u);
+  loop->table.pause_reading(*wire.connection);
+  loop->live(1000);
+  EXPECT_EQ(looks, 11u);
+  loop->table.resume_reading(*wire.connection);
+  loop->live(1000);
+  EXPECT_EQ(looks, 21u);
+}
+
+TEST_F(SessionRest, AClosedConnectionIsReadForThePeersClose) {
+  session_options.close_timeout = 1000;
+  Wire& wire = connect();
+  loop->table.pause_reading(*wire.connection);
+  loop->table.on_turn_end();
+  socket_of(wire).close(codec::kCloseGoingAway, "bye");
+  loop->table.on_turn_end();
+  say(wire, Frames().close(codec::kCloseGoingAway, ""));
+  EXPECT_TRUE(wire.server_ended) << "without waiting for the deadline";
+}
+
 TEST_F(SessionDeadline, AConnectionWithoutDeadlinesHasNoTimer) {
   Wire& wire = connect();
   EXPECT_FALSE(wire.connection->timer.armed());

@@ -83,6 +83,7 @@ class TestHandler : public handlers::WebSocketHandler {
   std::function<void(handlers::WebSocket&)> open_hook;
   std::function<void(handlers::WebSocket&, const handlers::Message&)> message_hook;
   std::function<void(handlers::WebSocket&)> close_hook;
+  std::function<core::Tick(core::Tick)> timer_hook;
   codec::CloseCode drain_code = codec::kCloseGoingAway;
   codec::CloseCode slow_code = codec::kClosePolicyViolation;
   bool rests = true;
@@ -109,6 +110,9 @@ class TestHandler : public handlers::WebSocketHandler {
     close_codes.push_back(code);
     if (close_hook) close_hook(socket);
     close_reasons.emplace_back(reason);  // the span must have lived that long
+  }
+  core::Tick on_timer(handlers::WebSocket&, core::Tick now) override {
+    return timer_hook ? timer_hook(now) : core::kNoDeadline;
   }
   codec::CloseCode on_drain(handlers::WebSocket&) override { return drain_code; }
   bool rests_on_backlog() const override { return rests; }
