@@ -293,9 +293,10 @@ void HttpProtocol::owe(Connection& connection, HttpReply reply, const Form& form
   table_.pause_reading(connection);
 }
 
-// What has come, as far as it is in order.
+// What has come, as far as it is in order and the peer takes it.
 void HttpProtocol::pay(Connection& connection) {
   while (connection.stage == core::Stage::open && owes(connection)) {
+    if (table_.unsent_bytes(connection) > kMaxUnsentBytes && !table_.flush_now(connection)) break;
     Owed& owed = *connection.data<Data>().owed;
     Owed::Entry& next = owed.entries.front();
     if (next.reply.later != nullptr && !next.reply.later->given()) break;
@@ -397,10 +398,11 @@ void HttpProtocol::on_overflow(Connection& connection) {
   table_.abort(connection);
 }
 
-// Requests that were held back while replies waited.
+// Replies, and requests, that were held back while others waited.
 void HttpProtocol::on_drained(Connection& connection) {
-  expect_request(connection);
-  if (connection.hold != nullptr) table_.replay(connection);
+  if (!owes(connection)) expect_request(connection);
+  table_.with(connection, [&] { pay(connection); });
+  if (connection.hold != nullptr && connection.reading) table_.replay(connection);
 }
 
 Tick HttpProtocol::on_timer(Connection& connection, Tick now) {
