@@ -171,7 +171,7 @@ class Client final : public hub::Subscriber {
               const OptionOverride& said, bool server_side) const;
   // Joins, at once or when the broker has answered, and calls `told` with the result before
   // anything that follows from it, or `failed`; neither when the client has ended. `told` returns
-  // false when the client has ended over it.
+  // false when the subscription has ended over it.
   using Told = std::function<bool(const SubscribeResult&)>;
   using Failed = std::function<void(const Error&)>;
   void join(const SubscribeRequest& request, const Terms& terms, Told told, Failed failed);
@@ -183,6 +183,7 @@ class Client final : public hub::Subscriber {
   void announce(hub::Subscription& subscription);
   void add_presence(const hub::Subscription& subscription);
   void unsubscribe(const Command& command);
+  std::uint32_t unsubscribe_once_connected(std::string_view channel);
   void end_subscription(hub::Subscription& subscription, const Unsubscribed& why,
                         const Disconnect& server_side);
   void sub_refresh(const Command& command);

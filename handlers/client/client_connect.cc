@@ -250,8 +250,10 @@ void Client::subscribe_on_connect(std::uint32_t id, const std::vector<Wanted>& w
         [this, &connecting, &told](const SubscribeResult& result) {
           told.copy(result);
           connecting.told_bytes += bytes_of(result.publications);
-          if (--connecting.left == 0) finish_connect();
-          return state_ != State::ended;
+          if (--connecting.left > 0) return true;
+          const std::string channel = told.channel;
+          finish_connect();
+          return find(channel) != nullptr;
         },
         [this](const Error& error) { fail_connect(error); });
     if (state_ != State::joining) return;
@@ -290,10 +292,11 @@ void Client::finish_connect() {
   writer().connected(out(), connecting->id, result, subs);
   clients_.parts_.client_metrics.connected.add();
   start_pings(clients_.now());
-  if (connecting->held.empty()) return;
-  send_answers();
+  if (!connecting->held.empty()) send_answers();
   for (const core::BlockRef& held : connecting->held)
     if (state_ == State::connected) transport_.send(link_, held);
+  for (const std::string& channel : connecting->unsubscribed)
+    (void)unsubscribe_by_server(channel, kUnsubscribedByServer);
 }
 
 Expiry Client::expiry_of(std::int64_t expire_at) const {

@@ -1,4 +1,6 @@
 // Joining and leaving channels: who may, on what terms, and what is made good.
+#include <algorithm>
+
 #include "core/log.h"
 #include "core/sys.h"
 #include "handlers/client/client.h"
@@ -230,7 +232,10 @@ void Client::finish_join(Joining& joining, const hub::HistoryResult& history) {
     }
   }
   hub::Subscription& subscription = enter(request.channel, terms, history.top);
-  if (joining.told(result)) announce(subscription);
+  if (!joining.told(result)) return;
+  if (!joining.unsubscribed) return announce(subscription);
+  subscription.in_presence = subscription.emits_join_leave = false;  // nobody has heard of it
+  (void)unsubscribe_by_server(request.channel, kUnsubscribedByServer);
 }
 
 // What waits for the client already counts: ten recoveries in a row must not make it slow either.
@@ -384,7 +389,12 @@ void Client::subscribe_by_server(const ServerSubscription& wish,
 }
 
 std::uint32_t Client::unsubscribe_by_server(std::string_view channel, const Unsubscribed& why) {
+  if (state_ == State::joining) return unsubscribe_once_connected(channel);
   std::uint32_t count = 0;
+  if (waiting_ != nullptr)
+    for (const auto& joining : waiting_->joins)
+      if (channel.empty() || joining->channel == channel)
+        count += std::exchange(joining->unsubscribed, true) ? 0 : 1;
   for (hub::Subscription* each = subscriptions_; each != nullptr && state_ == State::connected;) {
     hub::Subscription* const next = each->next;
     if (channel.empty() || each->channel->name == channel) {
@@ -395,6 +405,20 @@ std::uint32_t Client::unsubscribe_by_server(std::string_view channel, const Unsu
       ++count;
     }
     each = next;
+  }
+  return count;
+}
+
+// It must hear first that it was subscribed.
+std::uint32_t Client::unsubscribe_once_connected(std::string_view channel) {
+  Connecting& connecting = *waiting_->connecting;
+  std::uint32_t count = 0;
+  for (const ToldSubscription& told : connecting.told) {
+    if (!channel.empty() && told.channel != channel) continue;
+    if (std::ranges::find(connecting.unsubscribed, told.channel) != connecting.unsubscribed.end())
+      continue;
+    connecting.unsubscribed.push_back(told.channel);
+    ++count;
   }
   return count;
 }

@@ -29,6 +29,7 @@ struct Joining {
   Client::Told told;
   Client::Failed failed;
   bool cancelled = false;
+  bool unsubscribed = false;  // by the server, before it was
 };
 
 // What a connect result tells of a subscription, when the log's views may be gone.
@@ -49,6 +50,7 @@ struct Connecting {
   std::vector<ToldSubscription> told;
   std::size_t left = 0;
   std::uint64_t told_bytes = 0;
+  std::vector<std::string> unsubscribed;  // by the server meanwhile
   // Pushes that came before the connect's reply has left: finished frames.
   std::vector<core::BlockRef> held;
 };

@@ -18,6 +18,7 @@
 #include "handlers/client/websocket_endpoint.h"
 #include "handlers/hub/log_broker.h"
 #include "handlers/hub/workers.h"
+#include "tests/handlers/hub/later_broker.h"
 #include "tests/handlers/session_fixture.h"
 
 namespace spate::test {
@@ -28,6 +29,13 @@ using handlers::client::Clients;
 using handlers::client::ClientTransport;
 using handlers::client::Disconnect;
 namespace hub = handlers::hub;
+
+// Whether requests to the broker wait until settle(): tests are built and run both ways.
+#ifdef SPATE_LATER_BROKER
+inline constexpr bool kLater = true;
+#else
+inline constexpr bool kLater = false;
+#endif
 
 // A client's end.
 struct Peer {
@@ -41,7 +49,8 @@ struct Peer {
   std::size_t writes = 0;
   std::size_t frame_pings = 0;
   bool backlog = false;
-  bool paused = false;  // it is not read
+  bool paused = false;             // it is not read
+  std::deque<std::string> unread;  // said while it was
   std::uint64_t unsent_bytes = 0;
   std::size_t largest_message = 0;  // bytes
 
@@ -147,8 +156,13 @@ class HubWorld {
     return peer;
   }
   void say(Peer& peer, const std::string& frame) {
-    if (peer.client != nullptr) peer.client->on_frame(as_bytes(frame));
+    say_only(peer, frame);
     settle();
+  }
+  // Nothing is answered yet that is answered later.
+  void say_only(Peer& peer, const std::string& frame) {
+    if (peer.paused) return void(peer.unread.push_back(frame));
+    if (peer.client != nullptr) peer.client->on_frame(as_bytes(frame));
   }
   // The client goes away.
   void end(Peer& peer) {
@@ -167,13 +181,26 @@ class HubWorld {
     request.exclude_clients = exclude_clients;
     hub::PublishResult result;
     clients->publish(of, request, [&](const hub::PublishResult& done) { result = done; });
+    if (answers) later->answer_all();
     return result;
+  }
+  // The server subscribes a user's connections; how many.
+  std::uint32_t subscribe_user(std::string_view user, std::string_view channel) {
+    Client::ServerSubscription wish;
+    wish.channel = channel;
+    const auto subscribed = std::make_shared<std::uint32_t>(0);
+    clients->subscribe({user}, wish,
+                       [subscribed](std::uint32_t count, const auto&) { *subscribed = count; });
+    settle();
+    return *subscribed;
   }
   // Until nothing is on its way.
   void settle() {
     for (int turns = 0; turns < 1000; ++turns) {
+      if (answers) later->answer_all();
       reactor.precise().fire_due(core::sys::monotonic_ns());
-      if (hub.idle()) return;
+      const bool asked = answers && later->waiting() > 0;
+      if (hub.idle() && !asked && !read_on()) return;
       hub.flush();
     }
     FAIL() << "the hub never comes to rest";
@@ -198,6 +225,7 @@ class HubWorld {
   void restart_broker() {
     for (Peer& peer : peers) end(peer);
     clients.reset();
+    later.reset();
     broker.reset();
     start();
   }
@@ -218,6 +246,8 @@ class HubWorld {
   core::LogMemory memory;
   hub::Hub hub;
   std::unique_ptr<hub::LogBroker> broker;
+  std::unique_ptr<LaterBroker> later;  // in front of it
+  bool answers = true;                 // settle() has it answer
   std::unique_ptr<Clients> clients;
   hub::OnlyWorker workers;
   StringTransport transport;
@@ -227,9 +257,23 @@ class HubWorld {
   void start() {
     broker = std::make_unique<hub::LogBroker>(memory, hub, hub::LogBrokerOptions{});
     ASSERT_TRUE(broker->open().ok());
-    hub.set_broker(*broker);
+    later = std::make_unique<LaterBroker>(*broker);
+    later->holds = kLater;
+    hub.set_broker(*later);
     clients = std::make_unique<Clients>(Clients::Parts{
-        reactor, hub, *broker, rules, *verifier, *verifier, metrics, client_metrics, rpc, options});
+        reactor, hub, *later, rules, *verifier, *verifier, metrics, client_metrics, rpc, options});
+  }
+  // What was said to clients that are read again. Whether anything was.
+  bool read_on() {
+    bool any = false;
+    for (Peer& peer : peers)
+      while (!peer.paused && !peer.unread.empty()) {
+        const std::string frame = std::move(peer.unread.front());
+        peer.unread.pop_front();
+        any = true;
+        if (peer.client != nullptr) peer.client->on_frame(as_bytes(frame));
+      }
+    return any;
   }
   std::vector<hub::NamespaceMetrics*> cells(std::size_t count) {
     std::vector<hub::NamespaceMetrics*> all;

@@ -64,7 +64,8 @@ class ApiTest : public testing::Test {
     wire.to_server = http_method + " /api/" + target + " HTTP/1.1\r\nHost: x\r\n" + fields +
                      "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     loop.settle();
-    world.settle();
+    world.settle();  // the broker answers
+    loop.settle();
     const std::size_t end = wire.to_client.find("\r\n\r\n");
     if (!wire.to_client.starts_with("HTTP/1.1 ") || end == std::string::npos) return {};
     return {std::stoi(wire.to_client.substr(9)), wire.to_client.substr(0, end),

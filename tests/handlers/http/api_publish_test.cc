@@ -256,6 +256,7 @@ TEST_F(ApiPublish, ABatchsAnswerIsBounded) {
   ASSERT_EQ(batch->parse(), handlers::ApiRequest::Parsed::ok);
   handlers::Api api(*world.clients, world.workers, {});
   api.run(handlers::Api::find("batch"), batch);
+  world.settle();
   EXPECT_GT(answer.size(), 64u << 20);
   EXPECT_LT(answer.size(), 65u << 20);
   EXPECT_TRUE(answer.ends_with(R"({"error":{"code":106,"message":"limit exceeded"}}]})"));
