@@ -175,6 +175,7 @@ class Client final : public hub::Subscriber {
   using Told = std::function<bool(const SubscribeResult&)>;
   using Failed = std::function<void(const Error&)>;
   void join(const SubscribeRequest& request, const Terms& terms, Told told, Failed failed);
+  void join_now(std::string_view channel, const Terms& terms, const Told& told);
   void joined(Joining& joining, const hub::HistoryResult& history);
   void finish_join(Joining& joining, const hub::HistoryResult& history);
   std::uint64_t recovery_room() const;

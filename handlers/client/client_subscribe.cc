@@ -163,13 +163,15 @@ StreamPosition position_asked(const SubscribeRequest& request) {
 }  // namespace
 
 void Client::join(const SubscribeRequest& request, const Terms& terms, Told told, Failed failed) {
+  hub::Broker& broker = clients_.parts_.broker;
+  if (!terms.positioned && broker.current()) return join_now(request.channel, terms, told);
+  auto joining =
+      std::make_shared<Joining>(*this, request, terms, std::move(told), std::move(failed));
+  waiting().joins.push_back(joining);
+  ++pending_;
+  if (!terms.positioned)
+    return broker.when_current([joining] { joining->client.joined(*joining, {}); });
   const ChannelOptions& options = *terms.options;
-  if (!terms.positioned) {
-    const Expiry expiry = terms.server_side ? Expiry{} : expiry_of(terms.expire_at);
-    hub::Subscription& subscription = enter(request.channel, terms, {});
-    if (told(result_of(encoding(), terms.data, expiry))) announce(subscription);
-    return;
-  }
   hub::HistoryRequest wanted;
   wanted.channel = request.channel;
   wanted.history = options.history;
@@ -177,13 +179,16 @@ void Client::join(const SubscribeRequest& request, const Terms& terms, Told told
     wanted =
         recovery_request(request.channel, options.history, options.force_recovery_mode,
                          position_asked(request), clients_.parts_.options.history_max_publications);
-  auto joining =
-      std::make_shared<Joining>(*this, request, terms, std::move(told), std::move(failed));
-  waiting().joins.push_back(joining);
-  ++pending_;
-  clients_.parts_.broker.history(wanted, [joining](const hub::HistoryResult& history) {
+  broker.history(wanted, [joining](const hub::HistoryResult& history) {
     joining->client.joined(*joining, history);
   });
+}
+
+// Without a position: what comes from now on.
+void Client::join_now(std::string_view channel, const Terms& terms, const Told& told) {
+  const Expiry expiry = terms.server_side ? Expiry{} : expiry_of(terms.expire_at);
+  hub::Subscription& subscription = enter(channel, terms, {});
+  if (told(result_of(encoding(), terms.data, expiry))) announce(subscription);
 }
 
 void Client::joined(Joining& joining, const hub::HistoryResult& history) {
@@ -196,6 +201,7 @@ void Client::joined(Joining& joining, const hub::HistoryResult& history) {
 void Client::finish_join(Joining& joining, const hub::HistoryResult& history) {
   const SubscribeRequest& request = joining.request;
   const Terms& terms = joining.terms;
+  if (!terms.positioned) return join_now(joining.channel, terms, joining.told);
   const ChannelOptions& options = *terms.options;
   if (history.error != hub::BrokerError::none) {
     clients_.count(Refused::broker);

@@ -143,6 +143,12 @@ class Broker {
                          std::uint32_t connections) = 0;
   virtual void user_status(std::string_view user, const Done<UserStatus>& done) = 0;
 
+  // Whether all that has come out of the broker so far has been seen at the sink; and `done` when
+  // that is so of what has by now. Who joins then sees what comes from now on, and nothing that
+  // somebody has been told to be published before.
+  virtual bool current() const { return true; }
+  virtual void when_current(std::function<void()> done) { done(); }
+
   // Somebody here is subscribed to the channel now, or nobody any more: whether it need be told.
   virtual void follow(std::string_view) {}
   virtual void unfollow(std::string_view) {}

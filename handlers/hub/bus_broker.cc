@@ -45,6 +45,7 @@ BusBroker::~BusBroker() {
   const auto unanswered = std::exchange(unanswered_, {});
   const auto waiting = std::exchange(waiting_, {});
   const auto questions = std::exchange(questions_, {});
+  const auto not_current = std::exchange(not_current_, {});
 }
 
 void BusBroker::open() {
@@ -133,6 +134,13 @@ void BusBroker::history(const HistoryRequest& request, const Done<HistoryResult>
   pending->done.push_back(done);
   readings_.emplace(pending->payload, pending.get());
   send(BusRequest::history, history_reply_bytes(request), std::move(pending));
+}
+
+void BusBroker::when_current(std::function<void()> done) {
+  if (current()) return done();
+  not_current_.emplace_back(events_.head(), std::move(done));
+  // Nobody wakes us for events that nobody here was interested in.
+  view_.wake(slot_);
 }
 
 void BusBroker::remove_history(std::string_view channel, const Done<BrokerError>& done) {

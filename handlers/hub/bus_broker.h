@@ -88,6 +88,8 @@ class BusBroker final : public Broker, public Workers {
   void unfollow(std::string_view channel) override;
   void tick(std::int64_t now_ns) override;
   bool has_room() const override { return waiting_.empty(); }
+  bool current() const override { return events_.cursor() == events_.head(); }
+  void when_current(std::function<void()> done) override;
 
   void ask_all(std::string_view question, const std::function<void(const Answers&)>& done) override;
   void ask(std::uint32_t slot, std::string_view question,
@@ -143,6 +145,7 @@ class BusBroker final : public Broker, public Workers {
   void send_answer(std::uint64_t generation, std::uint64_t key, std::string_view answer);
   void started(std::uint64_t generation);
   void announce_more();
+  void tell_current();
   void look_at_numbers(const core::RingRecord& record);
   void set_interest(std::string_view channel);
   void tell_interest_again();
@@ -169,13 +172,15 @@ class BusBroker final : public Broker, public Workers {
   std::size_t waiting_bytes_ = 0;
   std::unordered_map<std::string_view, HistoryPending*> readings_;  // not answered, by payload
   std::unordered_map<std::uint64_t, Question> questions_;
+  // Who waits for the events up to a position to have been seen.
+  std::deque<std::pair<std::uint64_t, std::function<void()>>> not_current_;
   std::uint64_t next_question_ = 0;
 
   std::uint64_t next_event_ = 0;  // its number
   std::uint64_t lost_to_ = 0;     // where we went on after some were lost
   bool any_event_ = false;        // next_event_ is known
   std::uint64_t broker_ = 0;      // the generation of the broker that we have last announced to
-  bool closed_ = false;        // nothing is sent any more
+  bool closed_ = false;           // nothing is sent any more
   bool took_unasked_ = false;     // in this drain()
   bool announcing_ = false;
   bool announce_begins_ = false;

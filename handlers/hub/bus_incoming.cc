@@ -59,16 +59,26 @@ bool BusBroker::drain(std::size_t most_bytes) {
       }
       look_at_numbers(record);
       if (!record.payload.empty()) take_event(record);
+      tell_current();
       taken += events_.cursor() - before;
       more = true;
     }
   }
+  tell_current();
   words_.event_cursor.store(events_.cursor(), std::memory_order_release);
   // There may be more of it, which waits for what we have read.
   if (std::exchange(took_unasked_, false)) view_.wake_broker();
   write_waiting();
   announce_more();
   return more;
+}
+
+void BusBroker::tell_current() {
+  while (!not_current_.empty() && not_current_.front().first <= events_.cursor()) {
+    const auto done = std::move(not_current_.front().second);
+    not_current_.pop_front();
+    done();
+  }
 }
 
 bool BusBroker::may_sleep() {

@@ -198,6 +198,21 @@ TEST_F(Bus, APresenceThatFillsManyRepliesComesWhole) {
   EXPECT_EQ(std::unique(there.begin(), there.end()), there.end());
 }
 
+TEST_F(Bus, WhoJoinsWithoutAPositionDoesNotSeeWhatWasPublishedBefore) {
+  publish(0, "chat", "before", false);
+  host.server().serve(10);  // said, and worker 1 has not read it
+  EXPECT_FALSE(host.broker(1).current());
+  std::vector<std::string> seen_at_join;
+  host.broker(1).when_current([&] { seen_at_join = two.take(); });
+  publish(0, "chat", "behind", false);
+  host.settle();
+  EXPECT_THAT(seen_at_join, ElementsAre("pub chat 0 before"));
+  EXPECT_THAT(two.take(), ElementsAre("pub chat 0 behind"));
+  bool at_once = false;
+  host.broker(1).when_current([&] { at_once = true; });
+  EXPECT_TRUE(at_once);
+}
+
 TEST_F(Bus, TheSameReadingIsMadeOnce) {
   publish(0, "news", "a");
   host.settle();
@@ -342,6 +357,8 @@ TEST_F(Bus, OnlyThoseWhoFollowAChannelAreWokenForIt) {
   host.server().serve(10);
   EXPECT_TRUE(woken(0));  // it has an answer
   EXPECT_FALSE(woken(1));
+  host.broker(1).when_current([] {});
+  EXPECT_TRUE(woken(1));  // by itself
   sleep();
   publish(0, "news", "x", false);
   host.server().serve(10);
