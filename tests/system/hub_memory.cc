@@ -87,9 +87,9 @@ int join(std::uint16_t port, const std::string& user, const std::string& channel
 }
 
 // Bytes a client.
-double slope(bool own) {
+double slope(bool own, const char* workers) {
   std::string why;
-  const HubProcess hub = HubProcess::start(kRules, {}, &why);
+  const HubProcess hub = HubProcess::start(kRules, {"--workers", workers}, &why);
   if (hub.server == nullptr) {
     std::fprintf(stderr, "%s\n", why.c_str());
     std::exit(1);
@@ -118,10 +118,12 @@ int main() {
   }
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  const double shared = slope(false);
+  const double shared = slope(false, "1");
   const bool holds = shared <= kBudgetBytes;
   std::printf("a client in a channel of 1,000: %.0f B; budget %zu: %s\n", shared, kBudgetBytes,
               holds ? "holds" : "MISSED");
-  std::printf("a client in a channel of its own, present: %.0f B\n", slope(true));
+  std::printf("a client in a channel of its own, present: %.0f B\n", slope(true, "1"));
+  std::printf("in a channel of 1,000, with two workers and the broker's process: %.0f B\n",
+              slope(false, "2"));
   return holds ? 0 : 1;
 }

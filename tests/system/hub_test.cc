@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <csignal>
+#include <span>
+#include <vector>
+
 #include "tests/system/fixture.h"
 #include "tests/system/hub_client.h"
 #include "tests/system/process_facts.h"
@@ -22,7 +27,7 @@ class HubSystem : public testing::Test {
  protected:
   HubSystem() {
     std::string why;
-    hub = HubProcess::start(kRules, {}, &why);
+    hub = HubProcess::start(kRules, {"--workers", "1"}, &why);
     EXPECT_NE(hub.server, nullptr) << why;
   }
   ~HubSystem() override {
@@ -202,6 +207,57 @@ TEST_F(HubSystem, AClientThatDoesNotReadIsEnded) {
       within(seconds(60))));
   EXPECT_LT(owned_bytes(hub.server->pid()), before + (8u << 20));
   expect_served(*other, "chat:b");
+}
+
+// --- Two workers and the broker's process.
+
+class HubProcesses : public HubSystem {
+ protected:
+  HubProcesses() {
+    hub.server->stop();
+    std::string why;
+    hub = HubProcess::start(kRules, {"--workers", "2"}, &why);
+    EXPECT_NE(hub.server, nullptr) << why;
+  }
+  pid_t broker() const {
+    for (const pid_t pid : process_tree(hub.server->pid()))
+      if (command_line(pid).starts_with("spate: broker")) return pid;
+    return 0;
+  }
+};
+
+TEST_F(HubProcesses, NoConnectionIsLostWithTheBroker) {
+  std::vector<std::unique_ptr<HubClient>> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(subscribed("anna", "chat:a"));
+  const pid_t first = broker();
+  ASSERT_NE(first, 0);
+  for (int round = 1; round <= 3; ++round) {
+    ASSERT_EQ(kill(broker(), SIGKILL), 0);
+    const std::string published =
+        hub.api("publish", R"({"channel":"chat:a","data":)" + std::to_string(round) + "}");
+    EXPECT_THAT(published, StartsWith(R"({"result":{"offset":)" + std::to_string(round)));
+    for (const auto& client : clients)
+      EXPECT_THAT(client->hear(), HasSubstr("\"data\":" + std::to_string(round)));
+  }
+  EXPECT_TRUE(eventually([&] {
+    return hub.api("presence_stats", R"({"channel":"chat:a"})") ==
+           R"({"result":{"num_clients":8,"num_users":1}})";
+  }));
+  EXPECT_NE(broker(), first);
+}
+
+TEST_F(HubProcesses, NothingIsLeftOfThemWithoutTheMaster) {
+  std::vector<pid_t> processes;
+  ASSERT_TRUE(eventually([&] {
+    processes = process_tree(hub.server->pid());
+    return processes.size() == 4;
+  }));
+  ASSERT_EQ(kill(processes[0], SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] {
+    return std::ranges::none_of(std::span(processes).subspan(1),
+                                [](pid_t pid) { return !command_line(pid).empty(); });
+  }));
+  hub.server.reset();
 }
 
 }  // namespace
