@@ -160,10 +160,11 @@ void Api::broadcast(const ApiCallPointer& call) {
     return call->fail(client::kErrorLimitExceeded);
   struct Answers {
     std::vector<std::string> each;
-    std::size_t left;
+    std::size_t left = 0;
   };
-  const auto answers = std::make_shared<Answers>(std::vector<std::string>(request.channels.size()),
-                                                 request.channels.size());
+  const auto answers = std::make_shared<Answers>();
+  answers->each.resize(request.channels.size());
+  answers->left = request.channels.size();
   for (std::size_t i = 0; i < request.channels.size(); ++i)
     publish_to(request.channels[i], request,
                [call, answers, i](const Error& error, const std::string& result) {
@@ -300,7 +301,8 @@ void Api::advance(const std::shared_ptr<Batch>& batch) {
   if (std::exchange(batch->advancing, true)) return;
   const auto& commands = batch->call->request.commands;
   while (!batch->asking && batch->next < commands.size()) {
-    const auto& [name, parameters] = commands[batch->next];
+    const std::string& name = commands[batch->next].first;
+    const std::string_view parameters = commands[batch->next].second;
     if (batch->next++ > 0) batch->out += ',';
     batch->asking = true;
     const auto command = std::make_shared<ApiCall>(
