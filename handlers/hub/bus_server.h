@@ -12,7 +12,7 @@
 //                                     the log when the next one says that it has started
 //   without                           commits as the event that it is
 //
-// Presence and users are on the heap. After a start workers say them again; until all of them have,
+// Presence is on the heap, and how many connections users have. After a start workers say it again; until all of them have,
 // nobody is told who is there, and no join or leave comes out. They go with their worker: when the
 // master has told that a generation has ended, and what it left in its ring is served.
 //

@@ -1,7 +1,7 @@
 // The broker whose truth is a log (core/record_log.h): one process orders all channels, every
 // request is answered before its call returns, and a broker that is made over the log of one that
 // was killed goes on where that one was. What the log has is history, positions, versions and the
-// outcomes of requests with idempotency keys; presence and users live with the worker.
+// outcomes of requests with idempotency keys, and who is online; presence lives with the worker.
 //
 // A publication without history or key is passed on and touches no log. Otherwise it becomes one
 // record, committed by one store before anybody hears of it; then it comes out at the sink, then

@@ -65,12 +65,12 @@ struct PublicationRecord {
   std::optional<KeyHash> key;
 };
 
-// What a record says of its stream and its key: all that an index needs.
 struct UserRecord {
   std::string_view name;
   std::int64_t since_ms = 0;  // wall time
 };
 
+// What a record says of its stream and its key, or of a user: all that an index needs.
 struct DecodedRecord {
   RecordKind kind = RecordKind::result;
   RecordMark mark = RecordMark::none;

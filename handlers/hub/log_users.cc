@@ -1,7 +1,7 @@
 // Who is online, in the log: a record from the first connection to the word that the last has gone.
 //
 //   comes   record · told to others · marked as told
-//   goes    told to others · record dies
+//   goes    marked as not told · told to others · record dies
 //
 // Killed in between, the next broker finds somebody whom others may or may not have heard of, and
 // says it once more: a status may be told twice, and never not at all. Without room for the record
@@ -12,6 +12,9 @@ namespace spate::handlers::hub {
 
 void LogBroker::on_user_status(std::string_view user, std::string_view client, bool online) {
   if (!online) {
+    if (const core::LogPlace* const place = users_.place_of(user);
+        place != nullptr && *place != core::kNoPlace)
+      log_.shrink(*place, raw(RecordMark::none), user_bytes(user));
     sink_.on_user_status(user, client, false);
     core::LogPlace* const place = users_.place_of(user);
     if (place == nullptr || *place == core::kNoPlace) return;
