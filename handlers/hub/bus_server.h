@@ -12,9 +12,10 @@
 //                                     the log when the next one says that it has started
 //   without                           commits as the event that it is
 //
-// Presence is on the heap, and how many connections users have. After a start workers say it again; until all of them have,
-// nobody is told who is there, and no join or leave comes out. They go with their worker: when the
-// master has told that a generation has ended, and what it left in its ring is served.
+// Presence is on the heap, and how many connections users have. After a start workers say it again;
+// until all of them have, nobody is told who is there, and no join or leave comes out. They go with
+// their worker: when the master has told that a generation has ended, and what it left in its ring
+// is served.
 //
 // Nothing here waits for a worker. Unasked, a worker is told something only while what it has not
 // read of that is below a bound; the rest waits on the heap.
