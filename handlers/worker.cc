@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -370,11 +369,11 @@ void Worker::leave_step() {
     return reactor_.stop();
   std::uint32_t asked = 0, unasked = 0;
   table_.for_each([&](core::Connection& connection) { unasked += connection.leaving ? 0 : 1; });
-  // Of a few, too, the last one is asked when the time is over.
+  // The first is asked at once, of a few the others when their part of the time is over.
   leave_count_ = std::max(leave_count_, unasked);
   const double after = std::max<double>(static_cast<double>(left_ns - kLeaveStepNs), 0) /
                        std::max<double>(static_cast<double>(settings_.drain_seconds) * 1e9, 1);
-  const auto stays = static_cast<std::uint32_t>(std::ceil(after * leave_count_));
+  const auto stays = static_cast<std::uint32_t>(after * leave_count_);
   const std::uint32_t share = unasked > stays ? unasked - stays : 0;
   table_.for_each([&](core::Connection& connection) {
     if (connection.leaving || asked == share) return;
