@@ -196,7 +196,7 @@ bool Exposition::check_family(const Family& family) {
 bool Exposition::check_histogram(const Family& family) {
   std::string series;
   double bound = -1, count = 0;
-  enum { buckets, infinite, sum } at = sum;
+  enum { buckets, infinite, end } at = end;
   for (const Sample& sample : family.samples) {
     const std::string_view suffix = std::string_view(sample.name).substr(family.name.size());
     if (suffix == "_bucket") {
@@ -215,13 +215,13 @@ bool Exposition::check_histogram(const Family& family) {
       bound = next, count = sample.value;
     } else if (suffix == "_sum") {
       if (at != infinite) return fail(family.name + " has a sum without its buckets");
-      at = sum;
+      at = end;
     } else {
-      if (at != sum || sample.value != count) return fail(family.name + " has another count");
+      if (at != end || sample.value != count) return fail(family.name + " has another count");
     }
     if (without_le(sample.labels) != series) return fail(family.name + " mixes its series");
   }
-  return at == sum ? true : fail(family.name + " has a histogram without its end");
+  return at == end ? true : fail(family.name + " has a histogram without its end");
 }
 
 }  // namespace spate::tests

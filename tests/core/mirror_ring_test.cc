@@ -116,7 +116,8 @@ TEST_F(MirrorRingTest, MovingHandsTheMappingOver) {
     EXPECT_EQ(second.base(), base);
     second = MirrorRing::create("spate-test", 2 * kPage);  // unmaps what it had
     EXPECT_EQ(second.capacity(), 2 * kPage);
-    second = std::move(second);
+    MirrorRing& itself = second;
+    second = std::move(itself);
     EXPECT_EQ(second.capacity(), 2 * kPage);
     second = MirrorRing();
     EXPECT_EQ(test::mappings("spate-test"), before);

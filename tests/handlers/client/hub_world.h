@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
@@ -30,12 +31,8 @@ using handlers::client::ClientTransport;
 using handlers::client::Disconnect;
 namespace hub = handlers::hub;
 
-// Whether requests to the broker wait until settle(): tests are built and run both ways.
-#ifdef SPATE_LATER_BROKER
-inline constexpr bool kLater = true;
-#else
-inline constexpr bool kLater = false;
-#endif
+// Whether requests to the broker wait until settle(): tests are run both ways.
+inline const bool later_broker = std::getenv("SPATE_TEST_LATER_BROKER") != nullptr;
 
 // A client's end.
 struct Peer {
@@ -258,7 +255,7 @@ class HubWorld {
     broker = std::make_unique<hub::LogBroker>(memory, hub, hub::LogBrokerOptions{});
     ASSERT_TRUE(broker->open().ok());
     later = std::make_unique<LaterBroker>(*broker);
-    later->holds = kLater;
+    later->holds = later_broker;
     hub.set_broker(*later);
     clients = std::make_unique<Clients>(Clients::Parts{
         reactor, hub, *later, rules, *verifier, *verifier, metrics, client_metrics, rpc, options});
