@@ -142,9 +142,9 @@ Api::Api(client::Clients& clients, hub::Workers& workers, const ApiOptions& opti
       workers_(workers),
       options_(options),
       started_ns_(core::sys::monotonic_ns()) {
-  workers_.on_question = [this](std::string_view question, const Answer& answer) {
-    on_question(question, answer);
-  };
+  workers_.set_on_question(
+      hub::Topic::connections,
+      [this](std::string_view question, const Answer& answer) { on_question(question, answer); });
 }
 
 bool Api::authorized(const codec::HttpHead& head) const {

@@ -58,11 +58,14 @@ void Api::ask_all(char method, const ApiCallPointer& call,
                   std::function<void(std::span<const std::string>)> done) {
   std::string question(1, method);
   question.append(call->body());
-  workers_.ask_all(question, [call, done = std::move(done)](const hub::Answers& answers) {
-    if (answers.error == BrokerError::too_large) return call->fail(client::kErrorLimitExceeded);
-    if (answers.error != BrokerError::none) return call->fail(client::kErrorInternal);
-    done(answers.answers);
-  });
+  workers_.ask_all(hub::Topic::connections, question,
+                   [call, done = std::move(done)](const hub::Answers& answers) {
+                     if (answers.error == BrokerError::too_large)
+                       return call->fail(client::kErrorLimitExceeded);
+                     if (answers.error != BrokerError::none)
+                       return call->fail(client::kErrorInternal);
+                     done(answers.answers);
+                   });
 }
 
 void Api::count_everywhere(char method, const ApiCallPointer& call, std::string_view what) {

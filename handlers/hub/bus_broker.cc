@@ -235,22 +235,21 @@ void BusBroker::tell_interest_again() {
 
 // --- Questions.
 
-void BusBroker::ask_all(std::string_view question,
-                        const std::function<void(const Answers&)>& done) {
-  question_to(kEveryWorker, question, done);
+void BusBroker::ask_all(Topic topic, std::string_view question, const Heard& heard) {
+  question_to(kEveryWorker, topic, question, heard);
 }
 
-void BusBroker::ask(std::uint32_t slot, std::string_view question,
-                    const std::function<void(const Answers&)>& done) {
-  question_to(slot, question, done);
+void BusBroker::ask(std::uint32_t slot, Topic topic, std::string_view question,
+                    const Heard& heard) {
+  question_to(slot, topic, question, heard);
 }
 
-void BusBroker::question_to(std::uint32_t slot, std::string_view question,
-                            const std::function<void(const Answers&)>& done) {
-  if (question.size() > kMaxQuestionBytes) return done({BrokerError::too_large, {}});
+void BusBroker::question_to(std::uint32_t slot, Topic topic, std::string_view question,
+                            const Heard& heard) {
+  if (question.size() > kMaxQuestionBytes) return heard({BrokerError::too_large, {}});
   const std::uint64_t id = next_question_++;
-  questions_.emplace(id, Question{done, {}, monotonic_ns_() + kPatienceNs});
-  BusWriter(payload_).number(id).number(slot).text(question);
+  questions_.emplace(id, Question{heard, {}, monotonic_ns_() + kPatienceNs});
+  BusWriter(payload_).number(id).number(slot).number(topic).text(question);
   send(BusRequest::question, 0, {});
 }
 
@@ -275,18 +274,18 @@ void BusBroker::expire(std::int64_t now_ns) {
     if (each.request.deadline_ns > now_ns) break;
     if (each.request.answer.index() != 0) late.push_back(std::exchange(each.request.answer, {}));
   }
-  std::vector<std::function<void(const Answers&)>> unheard;
+  std::vector<Heard> unheard;
   for (auto at = questions_.begin(); at != questions_.end();) {
     if (at->second.deadline_ns > now_ns) {
       ++at;
       continue;
     }
-    unheard.push_back(std::move(at->second.done));
+    unheard.push_back(std::move(at->second.heard));
     at = questions_.erase(at);
   }
   metrics_->unanswered.add(late.size() + unheard.size());
   for (Answer& answer : late) give_up(answer, BrokerError::unavailable);
-  for (const auto& done : unheard) done({BrokerError::unavailable, {}});
+  for (const Heard& heard : unheard) heard({BrokerError::unavailable, {}});
 }
 
 void BusBroker::give_up(Answer& answer, BrokerError error) {

@@ -91,9 +91,8 @@ class BusBroker final : public Broker, public Workers {
   bool current() const override { return events_.cursor() == events_.head(); }
   void when_current(std::function<void()> done) override;
 
-  void ask_all(std::string_view question, const std::function<void(const Answers&)>& done) override;
-  void ask(std::uint32_t slot, std::string_view question,
-           const std::function<void(const Answers&)>& done) override;
+  void ask_all(Topic topic, std::string_view question, const Heard& heard) override;
+  void ask(std::uint32_t slot, Topic topic, std::string_view question, const Heard& heard) override;
   std::uint32_t own_slot() const override { return slot_; }
 
  private:
@@ -123,7 +122,7 @@ class BusBroker final : public Broker, public Workers {
     Request request;
   };
   struct Question {
-    std::function<void(const Answers&)> done;
+    Heard heard;
     std::unordered_map<std::uint32_t, std::string> answers;
     std::int64_t deadline_ns = 0;
   };
@@ -149,8 +148,7 @@ class BusBroker final : public Broker, public Workers {
   void look_at_numbers(const core::RingRecord& record);
   void set_interest(std::string_view channel);
   void tell_interest_again();
-  void question_to(std::uint32_t slot, std::string_view question,
-                   const std::function<void(const Answers&)>& done);
+  void question_to(std::uint32_t slot, Topic topic, std::string_view question, const Heard& heard);
 
   core::BusView& view_;
   const std::uint32_t slot_;

@@ -220,12 +220,11 @@ void BusBroker::take_answer(BusReply kind, BusParser& parser, Answer& answer, bo
     case BusReply::answered: {
       const auto found = questions_.find(parser.number<std::uint64_t>());
       if (found == questions_.end()) return;
-      const bool lost = parser.number<std::uint8_t>() != 0;
       const Question question = std::move(found->second);
       questions_.erase(found);
       std::vector<std::string> answers;
       for (const auto& [slot, text] : question.answers) answers.push_back(text);
-      question.done({lost ? BrokerError::unavailable : BrokerError::none, answers});
+      question.heard({BrokerError::none, answers});
       return;
     }
   }
@@ -315,10 +314,10 @@ void BusBroker::take_presence(BusParser& parser, std::unique_ptr<PresencePending
 void BusBroker::take_question(BusParser& parser) {
   const auto generation = parser.number<std::uint64_t>();
   const auto key = parser.number<std::uint64_t>();
+  const auto topic = parser.number<Topic>();
   const std::string_view question = parser.text();
   if (!parser.done()) return;
-  if (!on_question) return send_answer(generation, key, {});
-  on_question(question, [this, generation, key](const std::string& answer) {
+  Workers::take_question(topic, question, [this, generation, key](const std::string& answer) {
     send_answer(generation, key, answer);
   });
 }

@@ -14,6 +14,7 @@ void BusServer::question(BusParser& parser) {
   question.asker_generation = in_hand_.slot->generation;
   question.id = parser.number<std::uint64_t>();
   const auto target = parser.number<std::uint32_t>();
+  const auto topic = parser.number<Topic>();
   const std::string_view text = parser.text();
   question.asked_ns = clock_.monotonic_ns();
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
@@ -21,14 +22,17 @@ void BusServer::question(BusParser& parser) {
     // Whoever has not said anything yet has nobody connected.
     if (alive(i) && slots_[i]->generation != 0) question.missing.push_back(i);
   }
-  // Nobody there is an answer too, of one who was asked alone.
-  question.lost = target != kEveryWorker && question.missing.empty();
   const std::uint64_t key = next_question_++;
   const std::vector<std::uint32_t> asked = question.missing;
   questions_.emplace(key, std::move(question));
   for (const std::uint32_t index : asked) {
     std::string payload;
-    BusWriter(payload).number(events_.head()).number(generation_).number(key).text(text);
+    BusWriter(payload)
+        .number(events_.head())
+        .number(generation_)
+        .number(key)
+        .number(topic)
+        .text(text);
     tell(index, BusReply::question, std::move(payload));
   }
   if (asked.empty()) finish(key);
@@ -57,12 +61,8 @@ void BusServer::finish(std::uint64_t key) {
   const Question question = std::move(found->second);
   questions_.erase(found);
   if (slots_[question.asker]->generation != question.asker_generation) return;
-  if (question.lost) metrics_->questions_lost.add();
   std::string payload;
-  BusWriter(payload)
-      .number(events_.head())
-      .number(question.id)
-      .number(static_cast<std::uint8_t>(question.lost));
+  BusWriter(payload).number(events_.head()).number(question.id);
   tell(question.asker, BusReply::answered, std::move(payload));
 }
 

@@ -107,7 +107,6 @@ class BusServer final : public BrokerSink {
     std::uint64_t id;  // the asker's
     std::vector<std::uint32_t> missing;
     std::int64_t asked_ns;
-    bool lost = false;  // somebody who was asked has died
   };
   // The request that is being served.
   struct InHand {

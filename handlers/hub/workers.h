@@ -2,6 +2,8 @@
 // has the connection, and to nobody else.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -20,35 +22,56 @@ struct Answers {
   std::span<const std::string> answers{};  // one a worker
 };
 
+// What a question is about: who answers one kind is not who answers another.
+enum class Topic : std::uint8_t { connections, session };
+inline constexpr std::size_t kTopics = 2;
+
 class Workers {
  public:
+  using Heard = std::function<void(const Answers&)>;
+  using Respond = std::function<void(std::string)>;
+  using OnQuestion = std::function<void(std::string_view question, Respond respond)>;
+
   virtual ~Workers() = default;
 
   // Asks every worker of this instance, the asking one included.
-  virtual void ask_all(std::string_view question,
-                       const std::function<void(const Answers&)>& done) = 0;
-  // Asks the worker in `slot`.
-  virtual void ask(std::uint32_t slot, std::string_view question,
-                   const std::function<void(const Answers&)>& done) = 0;
+  virtual void ask_all(Topic topic, std::string_view question, const Heard& heard) = 0;
+  // Asks the worker in `slot`. Nobody there, or died over it: no answers, and no error.
+  virtual void ask(std::uint32_t slot, Topic topic, std::string_view question,
+                   const Heard& heard) = 0;
   virtual std::uint32_t own_slot() const = 0;
 
-  // Who answers here; set once. `answer` is called once, maybe later.
-  std::function<void(std::string_view question, std::function<void(std::string)> answer)>
-      on_question;
+  // Who answers here; an empty one: nobody. `respond` is called once, maybe later; before anybody
+  // is set, and by a version that does not know the topic, the answer is empty.
+  void set_on_question(Topic topic, OnQuestion on_question) {
+    on_question_[static_cast<std::size_t>(topic)] = std::move(on_question);
+  }
+
+ protected:
+  void take_question(Topic topic, std::string_view question, const Respond& respond) {
+    const auto index = static_cast<std::size_t>(topic);
+    if (index < kTopics && on_question_[index])
+      on_question_[index](question, respond);
+    else
+      respond({});
+  }
+
+ private:
+  std::array<OnQuestion, kTopics> on_question_;
 };
 
 // With one worker, which asks itself.
 class OnlyWorker final : public Workers {
  public:
-  void ask_all(std::string_view question,
-               const std::function<void(const Answers&)>& done) override {
-    on_question(question, [done](std::string answer) {
-      done({BrokerError::none, std::span<const std::string>(&answer, 1)});
+  void ask_all(Topic topic, std::string_view question, const Heard& heard) override {
+    take_question(topic, question, [heard](std::string answer) {
+      heard({BrokerError::none, std::span<const std::string>(&answer, 1)});
     });
   }
-  void ask(std::uint32_t, std::string_view question,
-           const std::function<void(const Answers&)>& done) override {
-    ask_all(question, done);
+  void ask(std::uint32_t slot, Topic topic, std::string_view question,
+           const Heard& heard) override {
+    if (slot != 0) return heard({});
+    ask_all(topic, question, heard);
   }
   std::uint32_t own_slot() const override { return 0; }
 };

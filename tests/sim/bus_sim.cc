@@ -207,9 +207,10 @@ class World {
     worker.broker = std::make_unique<BusBroker>(worker.view, index, log_, *worker.hub, home,
                                                 &worker.bus_metrics, [this] { return now_ns_; });
     worker.hub->set_broker(*worker.broker);
-    worker.broker->on_question = [index](std::string_view question, const auto& answer) {
-      answer(std::string(question) + std::to_string(index));
-    };
+    worker.broker->set_on_question(Topic::connections,
+                                   [index](std::string_view question, const auto& answer) {
+                                     answer(std::string(question) + std::to_string(index));
+                                   });
     living([&] { worker.broker->open(); }, [&] { end_worker(index); });
   }
   void end_worker(std::uint32_t index) {
@@ -352,10 +353,12 @@ class World {
     }
     if (what < 92) {
       ++questions_asked_;
-      worker.broker->ask_all("who?", [this, slots = workers_.size()](const Answers& answers) {
-        ++questions_answered_;
-        if (answers.answers.size() > slots) throw Contradiction("more answers than workers");
-      });
+      worker.broker->ask_all(Topic::connections, "who?",
+                             [this, slots = workers_.size()](const Answers& answers) {
+                               ++questions_answered_;
+                               if (answers.answers.size() > slots)
+                                 throw Contradiction("more answers than workers");
+                             });
       return;
     }
     worker.broker->user_connected("user", std::to_string(index),
