@@ -45,7 +45,7 @@ struct BusIntent {
 // Written by the master.
 struct BusHeader {
   static constexpr std::uint64_t kMagic = 0x7375626574617073;  // "spatebus"
-  static constexpr std::uint64_t kLayoutVersion = 1;
+  static constexpr std::uint64_t kLayoutVersion = 2;
 
   std::uint64_t magic;
   std::uint64_t layout_version;
@@ -70,6 +70,10 @@ struct alignas(64) BusServedWords {  // one a slot
   RingWords replies;
   alignas(64) std::atomic<std::uint64_t> request_cursor{0};
   std::array<BusIntent, 2> intents;  // by turns: one of them is always whole
+  // Clients of one of the slot's processes that have joined and have not left. What is left of it
+  // when that process has ended and nobody knows whose they were has been lost.
+  std::atomic<std::uint64_t> joined{0};
+  std::atomic<std::uint64_t> joined_generation{0};
 };
 
 // Written by a slot's worker.

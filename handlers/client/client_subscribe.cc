@@ -240,7 +240,6 @@ void Client::finish_join(Joining& joining, const hub::HistoryResult& history) {
   hub::Subscription& subscription = enter(request.channel, terms, history.top);
   if (!joining.told(result)) return;
   if (!joining.unsubscribed) return announce(subscription);
-  subscription.in_presence = subscription.emits_join_leave = false;  // nobody has heard of it
   (void)unsubscribe_by_server(request.channel, kUnsubscribedByServer);
 }
 
@@ -275,6 +274,7 @@ hub::Subscription& Client::enter(std::string_view channel, const Terms& terms,
 
 // Others learn of it when it has been told itself.
 void Client::announce(hub::Subscription& subscription) {
+  subscription.announced = true;
   add_presence(subscription);
   if (!subscription.emits_join_leave) return;
   Self self = this->self(&subscription);
@@ -283,7 +283,7 @@ void Client::announce(hub::Subscription& subscription) {
 }
 
 void Client::add_presence(const hub::Subscription& subscription) {
-  if (!subscription.in_presence) return;
+  if (!subscription.announced || !subscription.in_presence) return;
   Self self = this->self(&subscription);
   self.info.client = hub::view(self.text);
   clients_.parts_.broker.add_presence(subscription.channel->name, self.info,
@@ -295,8 +295,8 @@ void Client::leave(hub::Subscription& subscription) {
   while (*place != &subscription) place = &(*place)->next;
   *place = subscription.next;
   --subscription_count_;
-  const bool in_presence = subscription.in_presence;
-  const bool emits = subscription.emits_join_leave;
+  const bool in_presence = subscription.announced && subscription.in_presence;
+  const bool emits = subscription.announced && subscription.emits_join_leave;
   if (!in_presence && !emits) return clients_.parts_.hub.remove(subscription);
   Self self = this->self(&subscription);
   self.info.client = hub::view(self.text);

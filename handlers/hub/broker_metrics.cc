@@ -36,9 +36,14 @@ core::MetricGroup<BrokerMetrics> BrokerMetrics::add_to(core::MetricTable& table)
   rows.add("spate_history_copied_bytes_total",
            "Records copied forward so that the segments they were in could be freed.",
            &Metrics::copied_bytes);
-  rows.add("spate_join_leave_dropped_total",
-           "Joins and leaves above the rate that a channel may have.",
-           &Metrics::joins_leaves_dropped);
+  rows.add("spate_broker_joins_total",
+           "Joins. dropped: above the rate that a channel may have. suppressed: while workers told "
+           "a new broker who is there.",
+           &Metrics::joins, "outcome", {"told", "dropped", "suppressed"});
+  rows.add("spate_broker_leaves_total",
+           "Leaves; all joins less all leaves are there. lost: of clients that went with a worker "
+           "before its new broker knew of them.",
+           &Metrics::leaves, "outcome", {"told", "dropped", "suppressed", "lost"});
   rows.add("spate_presence_entries", "Clients that are present, once for each channel.",
            &Metrics::presence);
   rows.add("spate_users_online", "Users with a connection, or within the grace time after it.",

@@ -10,10 +10,6 @@ core::MetricGroup<BusMetrics> BusMetrics::add_to(core::MetricTable& table) {
   rows.add("spate_bus_events_total", "Publications, joins and leaves that it has told all workers.",
            &Metrics::events);
   rows.add("spate_broker_starts_total", "Broker processes that have taken over.", &Metrics::starts);
-  rows.add("spate_bus_joins_leaves_suppressed_total",
-           "Joins and leaves that were not told. announcing: after the broker's start, while "
-           "workers said again who is there. died: of clients whose worker died at such a time.",
-           &Metrics::joins_leaves_suppressed, "reason", {"announcing", "died"});
   rows.add("spate_bus_questions_lost_total",
            "Calls across workers that could not be passed on or answered.",
            &Metrics::questions_lost);

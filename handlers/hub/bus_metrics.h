@@ -15,7 +15,6 @@ struct alignas(64) BusMetrics {
   core::Counter requests;
   core::Counter events;
   core::Counter starts;
-  std::array<core::Counter, 2> joins_leaves_suppressed;  // while workers announce, with a worker
   core::Counter questions_lost;
   core::Gauge syncing;
 

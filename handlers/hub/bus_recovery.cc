@@ -137,17 +137,22 @@ void BusServer::check_synced() {
 void BusServer::end_generation(std::uint32_t index, std::uint64_t next) {
   Slot& slot = *slots_[index];
   const std::uint64_t ended = std::exchange(slot.generation, next);
-  if (ended == 0) return;
+  if (ended != 0) forget(index);
+  core::BusServedWords& words = view_.served(index);
+  if (words.joined_generation.load(std::memory_order_relaxed) == next) return;
+  broker_.metrics().count_leave(PresenceEvent::lost,
+                                words.joined.exchange(0, std::memory_order_relaxed));
+  words.joined_generation.store(next, std::memory_order_relaxed);
+}
+
+void BusServer::forget(std::uint32_t index) {
+  Slot& slot = *slots_[index];
   slot.announced = 0;
   slot.queue.clear();
   slot.queued_bytes = 0;
   broker_.remove_presence_of(
-      index, [this](std::string_view channel, const ClientInfo& info, bool tells_leave) {
-        if (!tells_leave) return;
-        if (syncing_)
-          metrics_->joins_leaves_suppressed[1].add();
-        else
-          broker_.publish_leave(channel, info);
+      index, [this, index](std::string_view channel, const ClientInfo& info, bool tells_leave) {
+        if (tells_leave) leave(index, channel, info);
       });
   std::vector<std::string> users;
   for (const auto& [user, count] : slot.users) users.push_back(user);

@@ -129,13 +129,13 @@ void BusServer::handle(const core::RingRecord& record) {
       const std::string_view channel = parser.text();
       return broker_.remove_presence(channel, parser.text());
     }
-    case BusRequest::join:
-    case BusRequest::leave: {
-      if (syncing_) return metrics_->joins_leaves_suppressed[0].add();
+    case BusRequest::join: {
       const std::string_view channel = parser.text();
-      const ClientInfo info = parser.info();
-      return record.kind == raw_kind(BusRequest::join) ? broker_.publish_join(channel, info)
-                                                       : broker_.publish_leave(channel, info);
+      return join(channel, parser.info());
+    }
+    case BusRequest::leave: {
+      const std::string_view channel = parser.text();
+      return leave(in_hand_.index, channel, parser.info());
     }
     case BusRequest::user:
       return user(parser);
@@ -228,6 +228,22 @@ void BusServer::reply_published(const PublishResult& result) {
                                 writer.bytes());
   view_.hook().stored();
   in_hand_.slot->wake = true;
+}
+
+// --- Joins and leaves.
+
+void BusServer::join(std::string_view channel, const ClientInfo& info) {
+  auto& joined = view_.served(in_hand_.index).joined;
+  joined.store(joined.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (syncing_) return broker_.metrics().count_join(PresenceEvent::suppressed);
+  broker_.publish_join(channel, info);
+}
+
+void BusServer::leave(std::uint32_t index, std::string_view channel, const ClientInfo& info) {
+  auto& joined = view_.served(index).joined;
+  joined.store(joined.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (syncing_) return broker_.metrics().count_leave(PresenceEvent::suppressed);
+  broker_.publish_leave(channel, info);
 }
 
 // --- Users.

@@ -122,12 +122,15 @@ class BusServer final : public BrokerSink {
   void intend(core::BusIntent::Commits commits, const PublishResult& result);
   void check_synced();
   void end_generation(std::uint32_t index, std::uint64_t generation);
+  void forget(std::uint32_t index);
 
   bool serve_slot(std::uint32_t index, std::size_t& left);
   void handle(const core::RingRecord& record);
   void publish(BusParser& parser);
   void history(BusParser& parser);
   void presence(BusParser& parser);
+  void join(std::string_view channel, const ClientInfo& info);
+  void leave(std::uint32_t index, std::string_view channel, const ClientInfo& info);
   void user(BusParser& parser);
   void set_connections(std::uint32_t index, std::string_view user, std::string_view client,
                        std::uint32_t count);

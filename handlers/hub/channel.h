@@ -80,7 +80,8 @@ struct Subscription {
   bool emits_join_leave = false;
   bool in_presence = false;
   bool server_side = false;
-  bool missed = false;  // conflating: something newer waits in Channel::newest
+  bool announced = false;  // it has been told, and so may others be
+  bool missed = false;     // conflating: something newer waits in Channel::newest
 };
 
 struct Channel {

@@ -138,17 +138,17 @@ void LogBroker::presence_stats(std::string_view channel, const Done<PresenceStat
 }
 
 void LogBroker::publish_join(std::string_view channel, const ClientInfo& info) {
-  if (join_leave_cap_.pass(channel, clock_.monotonic_ns()))
-    sink_.on_join(channel, info);
-  else
-    metrics_->joins_leaves_dropped.add();
+  if (!join_leave_cap_.pass(channel, clock_.monotonic_ns()))
+    return metrics_->count_join(PresenceEvent::dropped);
+  sink_.on_join(channel, info);
+  metrics_->count_join(PresenceEvent::told);
 }
 
 void LogBroker::publish_leave(std::string_view channel, const ClientInfo& info) {
-  if (join_leave_cap_.pass(channel, clock_.monotonic_ns()))
-    sink_.on_leave(channel, info);
-  else
-    metrics_->joins_leaves_dropped.add();
+  if (!join_leave_cap_.pass(channel, clock_.monotonic_ns()))
+    return metrics_->count_leave(PresenceEvent::dropped);
+  sink_.on_leave(channel, info);
+  metrics_->count_leave(PresenceEvent::told);
 }
 
 void LogBroker::user_connected(std::string_view user, std::string_view client, std::uint32_t) {

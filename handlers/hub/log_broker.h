@@ -95,7 +95,7 @@ class LogBroker final : public Broker {
       std::function<void(std::string_view channel, const ClientInfo& info, bool tells_leave)>;
   void remove_presence_of(std::uint32_t owner, const Removed& removed);
 
-  const BrokerMetrics& metrics() const { return *metrics_; }
+  BrokerMetrics& metrics() { return *metrics_; }
   core::RecordLog& log() { return log_; }
   std::size_t heap_bytes_of_streams() const { return streams_.bytes(); }
 

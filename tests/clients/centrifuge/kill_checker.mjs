@@ -1,7 +1,8 @@
 // Kills workers again and again under load, and the broker's process where there is one, or stops
 // them for a while, and demands that nothing is lost, doubled or reordered: clients recover what
 // they missed, publishers repeat what was not acknowledged under its idempotency key. In the end who
-// is present is who is connected.
+// is present is who is connected, and, with several workers, joins less leaves: those told, and those
+// counted as not told.
 //
 //   node tests/clients/centrifuge/kill_checker.mjs --spate FILE [--seconds 20] [--seed N]
 //       [--workers 1] [--blows kill,stop] [--subscribers 8] [--channels 4] [--of 0] [--log FILE]
@@ -176,10 +177,30 @@ for (const channel of names) {
     faults.push(`${channel}: ${there.length} are present, ${ids(channel).length} are connected`);
   });
 }
+
+// Of many workers: who joined and has not left, whether or not it could be told, is there.
+const comings = { joins: 0, leaves: 0, untold: 0, present: 0 };
+if (spate.settings.workers > 1) {
+  const balanced = async () => {
+    const count = (name, outcome) => spate.metric(`spate_broker_${name}_total`, outcome && { outcome });
+    comings.joins = await count('joins');
+    comings.leaves = await count('leaves');
+    const told = (await count('joins', 'told')) + (await count('leaves', 'told'));
+    comings.untold = comings.joins + comings.leaves - told;
+    comings.present = log.received.length;
+    return comings.joins - comings.leaves === comings.present;
+  };
+  await until('joins less leaves', balanced, { within: 10_000 }).catch(() => {
+    faults.push(`${comings.joins} joins less ${comings.leaves} leaves are not ${comings.present}`);
+  });
+}
 if (values.log) writeFileSync(values.log, JSON.stringify(log));
 console.log(
   `seed ${values.seed}: ${counts.kill} kills, ${counts.stop} stops, ${counts.broker} of them of the broker, ${log.acknowledged.length} publications acknowledged, ${repeats} attempts ` +
-    `repeated, ${received()} of ${due} received, ${returns} recoveries of something missed`,
+    `repeated, ${received()} of ${due} received, ${returns} recoveries of something missed` +
+    (comings.joins > 0
+      ? `; ${comings.joins} joins less ${comings.leaves} leaves are ${comings.present} present, ${comings.untold} of them not told`
+      : ''),
 );
 for (const fault of faults.slice(0, 20)) console.log(`not ok ${fault}`);
 if (faults.length > 20) console.log(`not ok and ${faults.length - 20} more`);

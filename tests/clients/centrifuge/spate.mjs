@@ -214,6 +214,19 @@ export class Spate {
     return this.api('publish', { channel, data, ...more });
   }
 
+  // The sum of a metric's values over its labels: those that have these.
+  async metric(name, labels = {}) {
+    const response = await fetch(`http://${this.internal}/metrics`, {
+      signal: AbortSignal.timeout(10_000),
+    });
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return (await response.text())
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => wanted.every((each) => line.includes(each)))
+      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
   // Tells it to leave; rejects unless it ends with success.
   async stop() {
     if (!running.delete(this)) return;

@@ -225,6 +225,64 @@ TEST_F(Bus, TheSameReadingIsMadeOnce) {
   EXPECT_EQ(host.worker(0).metrics.shared_readings, 49u);
 }
 
+// --- Joins and leaves, whatever becomes of them, come to who is there.
+
+class BusPresence : public Bus {
+ protected:
+  void join(std::size_t worker, const std::string& client) {
+    const ClientInfo info{.user = "ann", .client = client};
+    host.broker(worker).add_presence("news", info, true);
+    host.broker(worker).publish_join("news", info);
+    host.settle();
+  }
+  std::uint64_t leaves(PresenceEvent what) {
+    return host.server().broker().metrics().leaves[static_cast<std::size_t>(what)];
+  }
+  std::uint64_t joins(PresenceEvent what) {
+    return host.server().broker().metrics().joins[static_cast<std::size_t>(what)];
+  }
+};
+
+TEST_F(BusPresence, AWorkersDeathIsTold) {
+  join(1, "c1");
+  join(1, "c2");
+  host.end_worker(1);
+  host.settle();
+  EXPECT_EQ(joins(PresenceEvent::told), 2u);
+  EXPECT_EQ(leaves(PresenceEvent::told), 2u);
+  host.begin_worker(1);
+  host.settle();
+  EXPECT_EQ(leaves(PresenceEvent::lost), 0u);
+}
+
+TEST_F(BusPresence, LeavesThatNobodyCanTellAreCounted) {
+  join(0, "c0");
+  join(1, "c1");
+  join(1, "c2");
+  host.end_broker();
+  host.end_worker(1);
+  host.begin_broker();
+  host.settle();
+  host.begin_worker(1);
+  host.settle();
+  EXPECT_EQ(leaves(PresenceEvent::lost), 2u);
+  EXPECT_EQ(leaves(PresenceEvent::told), 0u);
+  join(1, "c3");
+  EXPECT_EQ(joins(PresenceEvent::told), 1u);
+  EXPECT_EQ(leaves(PresenceEvent::lost), 2u);
+}
+
+TEST_F(BusPresence, WhoLivesOnIsNotLostWithTheBroker) {
+  join(0, "c0");
+  join(1, "c1");
+  host.restart();
+  EXPECT_EQ(leaves(PresenceEvent::lost), 0u);
+  host.broker(1).remove_presence("news", "c1");
+  host.broker(1).publish_leave("news", {.user = "ann", .client = "c1"});
+  host.settle();
+  EXPECT_EQ(leaves(PresenceEvent::told), 1u);
+}
+
 // --- Asking each other.
 
 TEST_F(Bus, AQuestionGoesToAllOrToOne) {
