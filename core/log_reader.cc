@@ -1,5 +1,7 @@
 #include "core/log_reader.h"
 
+#include <cstring>
+
 #include "core/shared_words.h"
 
 namespace spate::core {
@@ -11,8 +13,12 @@ bool LogReader::copy(const NamedPlace& named, std::vector<std::byte>& to,
   const std::size_t room = memory_.segment_bytes() - begin % memory_.segment_bytes();
   const std::byte* const at = memory_.segments() + begin;
   if (room < RecordLog::kHeaderBytes) return false;
-  const auto payload_bytes = load<std::uint32_t>(at);
-  *kind = load<RecordLog::Kind>(at + RecordLog::kKindOffset);
+  // One load: the writer marks records as dead by storing into the same word.
+  const std::uint64_t header = load_word(at);
+  std::uint32_t payload_bytes;
+  std::memcpy(&payload_bytes, &header, sizeof payload_bytes);
+  std::memcpy(kind, reinterpret_cast<const std::byte*>(&header) + RecordLog::kKindOffset,
+              sizeof *kind);
   if (payload_bytes > room - RecordLog::kHeaderBytes) return false;
   const std::size_t before = to.size();
   to.resize(before + (payload_bytes + std::size_t{7}) / 8 * 8);
