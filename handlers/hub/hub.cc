@@ -46,10 +46,12 @@ Hub::Hub(core::Reactor& reactor, PushEncoder& encoder, HubMetrics& metrics, cons
       metrics_(metrics),
       options_(options),
       flush_timer_([this] { flush(); }),
+      check_timer_([this] { check_some(); }),
       key_(random_key()) {}
 
 Hub::~Hub() {
   reactor_.precise().cancel(flush_timer_);
+  reactor_.precise().cancel(check_timer_);
 }
 
 // --- Who is there.
@@ -345,21 +347,28 @@ void Hub::finish(Channel& channel) {
 
 void Hub::tick() {
   ask_what_was_missed();
-  if (broker_ == nullptr || channels_.empty()) return;
+  if (broker_ == nullptr) return;
   constexpr double kTickNs = 1e9;
   due_checks_ += static_cast<double>(channels_.size()) * kTickNs /
                  static_cast<double>(options_.position_check_ns);
-  const auto due = std::min(static_cast<std::size_t>(due_checks_), channels_.size());
-  due_checks_ -= static_cast<double>(due);
-  for (std::size_t i = 0; i < due && !channels_.empty(); ++i) {
+  due_checks_ = std::min(due_checks_, static_cast<double>(channels_.size()));
+  if (!check_timer_.armed()) check_some();
+}
+
+// Without room it is the next tick that goes on: nothing says when there is some.
+void Hub::check_some() {
+  for (std::size_t i = 0; i < kChecksATurn; ++i) {
+    if (due_checks_ < 1 || channels_.empty() || !broker_->has_room()) return;
+    due_checks_ -= 1;
     checked_ = (checked_ + 1) % channels_.size();
     check_position(*channels_[checked_]);
   }
+  if (due_checks_ >= 1) reactor_.precise().arm(check_timer_, reactor_.now_ns() + 1);
 }
 
 // What the broker says holds for when it is said: all events before it have come.
 void Hub::check_position(Channel& channel) {
-  if (channel.positioned == 0 || channel.catching_up || !broker_->has_room()) return;
+  if (channel.positioned == 0 || channel.catching_up) return;
   HistoryRequest request;
   request.channel = channel.name;
   request.history = channel.options->history;

@@ -101,7 +101,10 @@ class Hub final : public BrokerSink {
   // the history does not reach back, positions are lost.
   void catch_up();
 
-  // Once a second: compares a share of the channels with what the broker says.
+  // Channels that one turn of the loop compares with what the broker says of them.
+  static constexpr std::size_t kChecksATurn = 64;
+  // Once a second: a share of the channels is due to be compared, which this turn and the next ones
+  // do. What there is no room for in the broker stays due.
   void tick();
   // One slice of what waits. For tests and for those who cannot wait; the loop does it by itself.
   void flush();
@@ -118,6 +121,7 @@ class Hub final : public BrokerSink {
   std::uint32_t list(Channel& channel, std::uint32_t budget);
   void finish(Channel& channel);
   void forget_if_empty(Channel& channel);
+  void check_some();
   void check_position(Channel& channel);
   void ask_what_was_missed();
   void take_missed(const std::string& name, StreamPosition since, std::uint32_t round,
@@ -131,6 +135,7 @@ class Hub final : public BrokerSink {
   const Options options_;
   Broker* broker_ = nullptr;
   core::PreciseTimer flush_timer_;
+  core::PreciseTimer check_timer_;
   core::Slab<Subscription> subscriptions_;
   const core::HashKey key_;  // channels' names are others' to choose
   core::PointerIndex<Channel> by_name_;

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/sys.h"
+#include "handlers/hub/log_broker.h"
+#include "tests/handlers/hub/later_broker.h"
 
 namespace spate::test {
 namespace {
@@ -146,6 +148,54 @@ TEST_F(HubTest, WhoLosesThePositionMayTakeOthersAlong) {
   EXPECT_EQ(listeners[2].lost, 100);
   EXPECT_EQ(hub.channel_count(), 0u);
   flush();
+}
+
+// A broker that has been asked and has not answered, and channels whose positions it does not know.
+class HubPositions : public HubTest {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(created, 0);
+    ASSERT_TRUE(log.open().ok());
+    ASSERT_EQ(reactor.open(), 0);
+    later.holds = true;
+    checked.set_broker(later);
+    for (std::size_t i = 0; i < kChannels; ++i)
+      checked.add(subscriber, "c" + std::to_string(i), channel_options, true, {1, first});
+    reactor.turn(0);  // sets the clock
+  }
+
+  static constexpr std::size_t kChannels = 5 * Hub::kChecksATurn;
+  Hub checked{reactor, encoder, metrics, {.position_check_ns = 1'000'000'000}};
+  core::LogMemory memory;
+  const int created = memory.create(16 << 20);
+  LogBroker log{memory, checked, {}};
+  LaterBroker later{log};
+  Listener subscriber{checked};
+};
+
+TEST_F(HubPositions, ATurnComparesABoundedNumber) {
+  checked.tick();
+  std::vector<std::size_t> asked{later.waiting()};
+  for (int turn = 0; turn < 6; ++turn) {
+    reactor.turn(0);
+    asked.push_back(later.waiting());
+  }
+  EXPECT_EQ(asked, (std::vector<std::size_t>{64, 128, 192, 256, 320, 320, 320}));
+  later.answer_all();
+  EXPECT_EQ(subscriber.lost, 320) << "each channel was asked about, once";
+}
+
+TEST_F(HubPositions, WhatTheBrokerHasNoRoomForIsComparedLater) {
+  later.room = false;
+  checked.tick();
+  reactor.turn(0);
+  EXPECT_EQ(later.waiting(), 0u);
+  later.room = true;
+  checked.tick();
+  for (int turn = 0; turn < 6; ++turn) reactor.turn(0);
+  EXPECT_EQ(later.waiting(), 320u) << "and no channel twice";
+  later.answer_all();
+  EXPECT_EQ(subscriber.lost, 320);
 }
 
 }  // namespace
