@@ -46,7 +46,7 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   bool start(JsonKind kind) {
     if (depth_ == 0 && kind != container_) return false;
     if (depth_ == 0) behind_ = stream_.Tell() + 1;
-    return ++depth_ <= kMaxWalkedDepth;
+    return ++depth_ <= kMaxJsonDepth;
   }
   bool end(JsonKind kind) { return --depth_ != 1 || show(kind, stream_.Tell() + 1, {}); }
 
@@ -61,7 +61,7 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   const rapidjson::MemoryStream& stream_;
   detail::VisitJson visit_;
   void* context_;
-  int depth_ = 0;
+  std::size_t depth_ = 0;
   std::size_t behind_ = 0;  // the last key, or the last item
   std::string key_;
 };

@@ -4,8 +4,8 @@
 //   {"sub": "42", "info": {"name": "Al"}}
 //     key   text   key    text              text of a string has its quotes; `string` is decoded
 //
-// No tree is built; what is nested is checked and skipped. Allocates for the longest string and a
-// few bytes for each level.
+// No tree is built; what is nested is checked and skipped, down to kMaxJsonDepth. Allocates for the
+// longest string and a few bytes for each level.
 #pragma once
 
 #include <string_view>
@@ -22,9 +22,6 @@ struct JsonValue {
   std::string_view text;
   std::string_view string;  // of a string
 };
-
-// Deeper is refused: every reader of what is passed on would have to follow.
-inline constexpr int kMaxWalkedDepth = 64;
 
 namespace detail {
 using VisitJson = bool (*)(void* context, const JsonValue& value);

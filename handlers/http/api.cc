@@ -85,7 +85,7 @@ class ApiHandler final : public HttpHandler {
       case ApiRequest::Parsed::not_json:
         return {.status = 400,
                 .body = "The body is not a JSON object in UTF-8, at most " +
-                        std::to_string(client::kMaxWalkedDepth) + " levels deep.\n"};
+                        std::to_string(client::kMaxJsonDepth) + " levels deep.\n"};
       case ApiRequest::Parsed::bad_member:
         return answer(client::kErrorBadRequest, {}, transport, is_batch_);
       case ApiRequest::Parsed::ok:

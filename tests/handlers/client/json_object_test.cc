@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "handlers/client/json_text.h"
+
 namespace spate::handlers::client {
 namespace {
 
@@ -108,12 +110,11 @@ TEST(JsonObject, OtherTextsAreNone) {
 }
 
 TEST(JsonObject, NestingIsBounded) {
-  const auto nested = [](int levels) {
-    const auto count = static_cast<std::size_t>(levels - 1);
-    return "{\"a\":" + std::string(count, '[') + std::string(count, ']') + "}";
+  const auto nested = [](std::size_t levels) {
+    return "{\"a\":" + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
   };
-  EXPECT_EQ(members(nested(kMaxWalkedDepth)).size(), 1u);
-  members(nested(kMaxWalkedDepth + 1), false);
+  EXPECT_EQ(members(nested(kMaxJsonDepth)).size(), 1u);
+  members(nested(kMaxJsonDepth + 1), false);
   members(nested(60'000), false);
 }
 

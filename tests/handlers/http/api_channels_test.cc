@@ -126,6 +126,19 @@ TEST_F(ApiChannels, HistoryShowsAllOfAPublication) {
             R"("offset":1,"epoch":"EPOCH"}})");
 }
 
+// As deep as a client's command may be, and as any other part of the server takes it.
+TEST_F(ApiChannels, APayloadMayBeAsDeepAsAClients) {
+  const auto deep = [](std::size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  call("publish", R"({"channel":"chat:a","data":)" + deep(511) + "}");
+  EXPECT_EQ(call("history", R"({"channel":"chat:a","limit":-1})"),
+            R"({"result":{"publications":[{"data":)" + deep(511) +
+                R"(,"offset":1}],"offset":1,"epoch":"EPOCH"}})");
+  EXPECT_THAT(call("publish", R"({"channel":"chat:a","data":)" + deep(512) + "}"),
+              testing::HasSubstr("at most 512 levels deep"));
+}
+
 TEST_F(ApiChannels, RemovedHistoryKeepsItsPosition) {
   call("publish", R"({"channel":"chat:a","data":1})");
   EXPECT_EQ(call("history_remove", R"({"channel":"chat:a"})"), R"({"result":{}})");

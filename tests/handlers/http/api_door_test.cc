@@ -83,7 +83,7 @@ std::string nested(std::size_t depth) {
 
 constexpr const char* kBadRequest = R"({"error":{"code":107,"message":"bad request"}})";
 constexpr const char* kNotJson =
-    "The body is not a JSON object in UTF-8, at most 64 levels deep.\n";
+    "The body is not a JSON object in UTF-8, at most 512 levels deep.\n";
 constexpr const char* kDone = R"({"result":{}})";
 
 TEST_F(ApiDoor, TakesJsonObjectsOnly) {
@@ -102,8 +102,8 @@ TEST_F(ApiDoor, TakesJsonObjectsOnly) {
       {"half a pair in the data", R"({"channel":"a","data":"\udc00"})", 400, kNotJson},
       {"a NUL", std::string(R"({"channel":"a","data":1})") + '\0', 400, kNotJson},
       {"wrong type, then junk", R"({"channel":1,"data":)", 400, kNotJson},
-      {"as deep as may be", nested(63), 200, kDone},
-      {"deeper", nested(64), 400, kNotJson},
+      {"as deep as may be", nested(511), 200, kDone},
+      {"deeper", nested(512), 400, kNotJson},
       {"very deep", nested(100'000), 400, kNotJson},
       {"white space", " \r\n{ \"channel\" : \"a\" ,\t\"data\" : 1 }\n", 200, kDone},
       {"members of others", R"({"channel":"a","data":1,"x":[{}],"user":""})", 200, kDone},
