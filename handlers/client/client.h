@@ -159,7 +159,9 @@ class Client final : public hub::Subscriber {
   void refresh(const Command& command);
   void set_info(std::string_view info);
   void set_expiry(std::int64_t expire_at);
-  Expiry expiry_of(std::int64_t expire_at) const;
+  void expire_behind(core::Tick from, std::uint32_t seconds);
+  static Expiry connection_expiry(std::int64_t expire_at);
+  static Expiry subscription_expiry(std::int64_t expire_at);
   core::Tick tick_of(std::int64_t expire_at) const;
 
   // client_subscribe.cc
@@ -256,7 +258,8 @@ class Client final : public hub::Subscriber {
   std::uint32_t subscription_count_ = 0;
   core::Tick due_ = 0;      // connecting: the stale deadline; connected: the next ping, or its pong
   core::Tick expires_ = 0;  // 0: never
-  std::int64_t expires_at_ = 0;  // the same as Unix seconds
+  std::uint32_t expires_later_s_ = 0;  // what is left then: ticks do not reach further
+  std::int64_t expires_at_ = 0;        // the same as Unix seconds
   State state_ = State::connecting;
   const hub::Framing framing_;
   const bool frame_pings_;

@@ -1,5 +1,6 @@
 // Who a client is, and what it is subscribed to from the start.
 #include <algorithm>
+#include <limits>
 
 #include "core/log.h"
 #include "core/sys.h"
@@ -14,15 +15,21 @@ using hub::Refused;
 
 namespace {
 
-// Ticks are compared by their difference, which is worth 198 days: who may stay longer is asked for
-// a new token by then.
-constexpr std::int64_t kMaxTtlSeconds = 180 * 86'400;
-static_assert(std::uint64_t{kMaxTtlSeconds} * 1'000'000'000 / core::kTickNs < 1u << 31);
+// Ticks are compared by their difference, which is worth 198 days: a connection that may stay
+// longer waits in turns, a subscription is asked for a new token by then.
+constexpr std::uint32_t kMaxTickSeconds = 180 * 86'400;
+static_assert(std::uint64_t{kMaxTickSeconds} * 1'000'000'000 / core::kTickNs < 1u << 31);
 
 // Until a Unix time, which may be any number.
-std::int64_t seconds_until(std::int64_t time) {
-  return std::clamp<std::int64_t>(std::max<std::int64_t>(time, 0) - core::sys::wall_seconds(), 0,
-                                  kMaxTtlSeconds);
+std::uint32_t seconds_until(std::int64_t time) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(std::max<std::int64_t>(time, 0) - core::sys::wall_seconds(), 0,
+                               std::numeric_limits<std::uint32_t>::max()));
+}
+
+core::Tick tick_behind(core::Tick from, std::uint32_t seconds) {
+  const core::Tick tick = from + core::ticks_of_ms(std::uint64_t{seconds} * 1000);
+  return tick == 0 ? 1 : tick;  // 0 stays never
 }
 
 std::vector<std::string> names_of(
@@ -285,7 +292,7 @@ void Client::finish_connect() {
     result.pong = options.pong_timeout_ms > 0;
   }
   if (expires_at_ != 0) {
-    const Expiry expiry = expiry_of(expires_at_);
+    const Expiry expiry = connection_expiry(expires_at_);
     result.expires = expiry.expires;
     result.ttl = expiry.ttl;
   }
@@ -299,23 +306,35 @@ void Client::finish_connect() {
     (void)unsubscribe_by_server(channel, kUnsubscribedByServer);
 }
 
-Expiry Client::expiry_of(std::int64_t expire_at) const {
+Expiry Client::connection_expiry(std::int64_t expire_at) {
   if (expire_at == 0) return {};
-  const std::int64_t left = std::max<std::int64_t>(seconds_until(expire_at), 1);
-  return {.expires = true, .ttl = static_cast<std::uint32_t>(left)};
+  return {.expires = true, .ttl = std::max(seconds_until(expire_at), 1u)};
+}
+
+Expiry Client::subscription_expiry(std::int64_t expire_at) {
+  Expiry expiry = connection_expiry(expire_at);
+  expiry.ttl = std::min(expiry.ttl, kMaxTickSeconds);
+  return expiry;
 }
 
 void Client::set_expiry(std::int64_t expire_at) {
   expires_at_ = expire_at;
-  expires_ = tick_of(expire_at);
+  expires_ = 0;
+  expires_later_s_ = 0;
+  if (expire_at != 0) expire_behind(clients_.now(), seconds_until(expire_at));
 }
 
-// Wall time as a tick of the loop's clock; 0 stays never.
+// As far as ticks reach; when that is over, the rest.
+void Client::expire_behind(core::Tick from, std::uint32_t seconds) {
+  const std::uint32_t reach = std::min(seconds, kMaxTickSeconds);
+  expires_ = tick_behind(from, reach);
+  expires_later_s_ = seconds - reach;
+}
+
+// Wall time as a tick of the loop's clock.
 core::Tick Client::tick_of(std::int64_t expire_at) const {
   if (expire_at == 0) return 0;
-  const auto left = static_cast<std::uint64_t>(seconds_until(expire_at));
-  const core::Tick tick = clients_.now() + core::ticks_of_ms(left * 1000);
-  return tick == 0 ? 1 : tick;
+  return tick_behind(clients_.now(), std::min(seconds_until(expire_at), kMaxTickSeconds));
 }
 
 void Client::refresh(const Command& command) {
@@ -337,7 +356,7 @@ void Client::refresh(const Command& command) {
     return disconnect(kDisconnectInsufficientState);
   set_info(claims.info);
   set_expiry(claims.expire_at);
-  writer().refreshed(out(), command.id, Method::refresh, expiry_of(claims.expire_at));
+  writer().refreshed(out(), command.id, Method::refresh, connection_expiry(claims.expire_at));
   arm_next();
 }
 
@@ -356,7 +375,7 @@ void Client::refresh_by_server(std::int64_t expire_at, std::string_view info) {
   if (!info.empty()) set_info(info);
   set_expiry(expire_at);
   std::string text;
-  writer().refresh(text, expiry_of(expire_at));
+  writer().refresh(text, connection_expiry(expire_at));
   push(text);
   if (state_ == State::connected) arm_next();
 }

@@ -186,7 +186,7 @@ void Client::join(const SubscribeRequest& request, const Terms& terms, Told told
 
 // Without a position: what comes from now on.
 void Client::join_now(std::string_view channel, const Terms& terms, const Told& told) {
-  const Expiry expiry = terms.server_side ? Expiry{} : expiry_of(terms.expire_at);
+  const Expiry expiry = terms.server_side ? Expiry{} : subscription_expiry(terms.expire_at);
   hub::Subscription& subscription = enter(channel, terms, {});
   if (told(result_of(encoding(), terms.data, expiry))) announce(subscription);
 }
@@ -207,8 +207,8 @@ void Client::finish_join(Joining& joining, const hub::HistoryResult& history) {
     clients_.count(Refused::broker);
     return joining.failed(kErrorInternal);
   }
-  SubscribeResult result =
-      result_of(encoding(), terms.data, terms.server_side ? Expiry{} : expiry_of(terms.expire_at));
+  SubscribeResult result = result_of(
+      encoding(), terms.data, terms.server_side ? Expiry{} : subscription_expiry(terms.expire_at));
   result.positioned = true;
   result.recoverable = terms.recoverable;
   result.position = history.top;
@@ -363,7 +363,7 @@ void Client::sub_refresh(const Command& command) {
     subscription->chan_info = std::make_unique<std::string>(info);
     add_presence(*subscription);
   }
-  writer().refreshed(out(), command.id, Method::sub_refresh, expiry_of(claims.expire_at));
+  writer().refreshed(out(), command.id, Method::sub_refresh, subscription_expiry(claims.expire_at));
   arm_next();
 }
 

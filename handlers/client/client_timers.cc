@@ -66,6 +66,7 @@ Tick Client::on_timer(Tick now) {
     disconnect(kDisconnectStale);
     return 0;
   }
+  while (expires_later_s_ > 0 && reached(now, expires_)) expire_behind(expires_, expires_later_s_);
   if (expires_ != 0 && reached(now, expires_ + core::ticks_of_ms(options.expired_close_ms))) {
     clients_.count(Ended::expired);
     disconnect(kDisconnectConnectionExpired);

@@ -531,9 +531,33 @@ TEST_F(ClientTest, FramePingsInsteadOfCommands) {
 TEST_F(ClientTest, ATokenForYearsIsNoneThatHasExpired) {
   Peer& peer =
       world.connect({}, with_token(R"({"sub":"anna","exp":)" + in_seconds(300 * 86'400) + "}"));
-  EXPECT_THAT(peer.take()[0], HasSubstr(R"("expires":true,"ttl":15552000)"));
+  EXPECT_THAT(peer.take()[0], HasSubstr(R"("expires":true,"ttl":259)"));
   for (int i = 0; i < 30; ++i, world.say(peer, "{}")) world.advance_ms(1000);
   EXPECT_EQ(peer.disconnected.code, 0);
+}
+
+TEST_F(ClientTest, AConnectionForAYearOrThreeLastsThatLong) {
+  ClientOptions quiet = anonymous();
+  quiet.ping_interval_ms = 0;
+  for (const int days : {179, 181, 365, 3 * 365}) {
+    HubWorld years(kChannels, quiet);
+    Peer& peer =
+        years.connect({}, with_token(R"({"sub":"anna","exp":)" + in_seconds(days * 86'400) + "}"));
+    for (int day = 1; day < days; ++day) years.leap(core::ticks_of_ms(86'400'000));
+    EXPECT_EQ(peer.disconnected.code, 0) << days;
+    years.leap(core::ticks_of_ms(86'400'000 + 30'000));
+    EXPECT_EQ(peer.disconnected.code, 3005) << days;
+  }
+}
+
+// What a subscription's token says ends with what ticks reach: its ttl is what holds.
+TEST_F(ClientTest, ASubscriptionForAYearIsAskedForANewTokenInHalfOfOne) {
+  Peer& peer = world.connect({}, with_token(R"({"sub":"anna"})"));
+  world.subscribe(
+      peer, "$a",
+      R"(,"token":")" +
+          token(R"({"sub":"anna","channel":"$a","exp":)" + in_seconds(365 * 86'400) + "}") + "\"");
+  EXPECT_THAT(peer.last(), HasSubstr(R"("expires":true,"ttl":15552000)"));
 }
 
 TEST_F(ClientTest, WhoDoesNotRefreshIs3005) {
