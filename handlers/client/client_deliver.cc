@@ -84,8 +84,7 @@ Client::Verdict Client::judge(Subscription& subscription, const PushBatch& batch
 }
 
 bool Client::excluded(const hub::Exclusion& exclusion) const {
-  return std::ranges::find(exclusion.clients, id_) != exclusion.clients.end() ||
-         (user_ != nullptr && std::ranges::find(exclusion.users, user()) != exclusion.users.end());
+  return exclusion.has_client(id_) || (user_ != nullptr && exclusion.has_user(user()));
 }
 
 }  // namespace spate::handlers::client

@@ -219,10 +219,7 @@ std::uint32_t Clients::message_all(std::string_view data,
   if (std::string scratch; is_json(data))
     json_writer().message(messages[static_cast<std::size_t>(Encoding::json)],
                           one_line(data, scratch));
-  hub::Exclusion exclusion;
-  exclusion.users.assign(exclude_users.begin(), exclude_users.end());
-  for (const std::string_view text : exclude_clients)
-    if (const auto id = hub::ClientId::parse(text)) exclusion.clients.push_back(*id);
+  const hub::Exclusion exclusion(exclude_users, exclude_clients);
   const std::vector<Client*> everybody = connected_;
   std::uint32_t count = 0;
   for (Client* const client : everybody) {

@@ -17,7 +17,7 @@
 #include "core/block.h"
 #include "core/timer_wheel.h"
 #include "handlers/hub/channel_options.h"
-#include "handlers/hub/client_id.h"
+#include "handlers/hub/exclusion.h"
 #include "handlers/hub/publication.h"
 #include "handlers/outgoing_message.h"
 
@@ -38,12 +38,6 @@ struct Push {
   std::uint32_t excluded = 0;  // of PushBatch::exclusions, counted from 1; 0: for everybody
   std::uint64_t offset = 0;    // 0: outside of history
   std::array<std::uint32_t, kFramings> end{};  // of its bytes; they begin where the last one's end
-};
-
-// Whom a publication is not for.
-struct Exclusion {
-  std::vector<std::string> users;
-  std::vector<ClientId> clients;
 };
 
 struct PushBatch {

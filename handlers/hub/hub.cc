@@ -170,10 +170,7 @@ void Hub::on_publication(std::string_view name, const Publication& publication,
   PushBatch& batch = *channel->open;
   push.offset = position.offset;
   if (!exclude_users.empty() || !exclude_clients.empty()) {
-    Exclusion& exclusion = batch.exclusions.emplace_back();
-    exclusion.users.assign(exclude_users.begin(), exclude_users.end());
-    for (const std::string_view text : exclude_clients)
-      if (const auto id = ClientId::parse(text)) exclusion.clients.push_back(*id);
+    batch.exclusions.emplace_back(exclude_users, exclude_clients);
     push.excluded = static_cast<std::uint32_t>(batch.exclusions.size());
   }
   const Epoch epoch = position.offset == 1 ? position.epoch : Epoch{};

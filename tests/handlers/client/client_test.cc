@@ -332,6 +332,30 @@ TEST_F(ClientTest, PositionsAreComparedWithTheBrokers) {
   checked.hub.set_broker(*checked.broker);
 }
 
+// Half of a thousand subscribers are among ten thousand excluded: by name, or by connection.
+TEST_F(ClientTest, LongListsOfTheExcludedAreLookedUp) {
+  std::vector<std::string> users;
+  std::vector<std::string> clients;
+  for (int i = 10'000; i-- > 0;) {
+    users.push_back("out" + std::to_string(i));
+    clients.emplace_back(hub::view(hub::ClientId::random().text()));
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const bool by_name = i % 4 == 0;
+    Peer& peer = world.connect((by_name ? "out" : "in") + std::to_string(10 * i));
+    if (i % 4 == 1) clients[static_cast<std::size_t>(10 * i)] = hub::view(peer.client->id().text());
+    world.subscribe(peer, "a").take();
+  }
+  const std::vector<std::string_view> user_views(users.begin(), users.end());
+  const std::vector<std::string_view> client_views(clients.begin(), clients.end());
+  const std::int64_t begin = core::sys::monotonic_ns();
+  world.publish("a", "1", user_views, client_views);
+  world.settle();
+  RecordProperty("publish_ns", std::to_string(core::sys::monotonic_ns() - begin));
+  for (std::size_t i = 0; i < world.peers.size(); ++i)
+    EXPECT_EQ(world.peers[i].heard.size(), i % 4 >= 2 ? 1u : 0u) << i;
+}
+
 TEST_F(ClientTest, ExcludedUsersMissItAndTheirPositionMovesOn) {
   const auto position = world.publish("chat:a", "0").position;
   Peer& anna = world.subscribe(world.connect("anna"), "chat:a");
