@@ -42,9 +42,15 @@ HubProcess HubProcess::start(std::string channels, std::vector<std::string> more
   HubProcess hub{ServerProcess::start({.flags = std::move(flags)}, why), 0};
   if (hub.server == nullptr) return hub;
   constexpr std::string_view kInternal = "internal listener on 127.0.0.1:";
+  // It says that behind the port that start() waits for.
+  const bool ready =
+      hub.server->wait_for_output("master: ready: ", within(std::chrono::seconds(10)));
   const std::string output = hub.server->output();
   const std::size_t at = output.find(kInternal);
-  if (at == std::string::npos) return {};
+  if (!ready || at == std::string::npos) {
+    if (why != nullptr) *why = output;
+    return {};
+  }
   const char* const digits = output.data() + at + kInternal.size();
   std::from_chars(digits, output.data() + output.size(), hub.internal_port);
   return hub;
