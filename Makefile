@@ -7,6 +7,7 @@ T     ?=
 F     ?=
 S     ?= 60
 CMAKE_FLAGS ?=
+BENCH_LTO = OFF
 ARGS  ?=
 
 .DEFAULT_GOAL := all
@@ -26,7 +27,7 @@ run: all ## build and start a server on 127.0.0.1:8000 with the sample channels 
 build-tests:
 	$(call need,build test)
 	@mkdir -p $(BUILD)
-	@$(call configure,$(BUILD),-DSPATE_TESTS=ON)
+	@$(call configure,$(BUILD),-DSPATE_TESTS=ON -DSPATE_BENCH_LTO=$(BENCH_LTO))
 	@cmake --build $(BUILD) -j $(JOBS)
 
 test: build-tests ## build and run all tests (T=regex selects)
@@ -57,6 +58,7 @@ fuzz: ## fuzz each target for S seconds (F=name for one)
 	@cmake --build build-asan -j $(JOBS) --target fuzzers
 	@tools/fuzz build-asan/fuzz $(S) $(F)
 
+bench: BENCH_LTO = ON
 bench: build-tests ## micro-benchmarks of codec and core
 	@for b in $(BUILD)/bench/bench_*; do $$b $(ARGS) || exit 1; done
 
