@@ -95,6 +95,9 @@ chaos: build-tests ## four workers and their broker killed and stopped at random
 	@node tests/clients/centrifuge/kill_checker.mjs --spate $(BUILD)/spate --workers 4 --blows kill,stop \
 	  --subscribers 200 --channels 20 --of 2 --pause 4 --seconds $(if $(filter 60,$(S)),600,$(S)) $(ARGS)
 
+storm: build-tests ## 20,000 clients over four workers, two of them killed: all recover, the others hardly notice
+	@$(BUILD)/tests/reconnect_storm
+
 million: all ## a million connections at once on this machine, and the curve to there (ARGS=… for flags)
 	@python3 tools/million $(ARGS)
 
@@ -122,4 +125,4 @@ clean: ## remove every build tree
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub chaos million leak soak format lint install clean help
+.PHONY: all run build-tests test asan ubsan tsan fuzz bench peers compare instructions conformance sim kill-series kill-hub chaos storm million leak soak format lint install clean help

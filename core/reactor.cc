@@ -86,6 +86,7 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
     sinks_[handle.sink]->on_event(handle.index, handle.generation, event.events);
   }
   if (wheel_.now() != now_) serve_wheel();
+  if (look_) look_();
   if (precise_.next_deadline_ns() <= now_ns_) precise_.fire_due(now_ns_);
   if (observer_ != nullptr) observer_->on_turn_end();
   // One writer: no locked instruction is needed.

@@ -103,6 +103,10 @@ class Reactor {
   // Counts turns in `word`, for whoever watches this loop from outside.
   void set_turn_word(std::atomic<std::uint64_t>& word) { turn_word_ = &word; }
 
+  // Calls `look` in each turn, behind its events and in front of precise timers: for what comes
+  // through shared memory and must not wait until its descriptor's turn comes among thousands.
+  void look_each_turn(std::function<void()> look) { look_ = std::move(look); }
+
   // A turn that took longer than it should.
   struct SlowTurn {
     std::int64_t ns;  // since its wake-up
@@ -134,6 +138,7 @@ class Reactor {
   std::int64_t served_ns_ = 0;  // when the last turn ended
   std::int64_t last_event_ns_ = 0;
   std::atomic<std::uint64_t>* turn_word_ = nullptr;
+  std::function<void()> look_;
   std::int64_t slow_turn_ns_ = std::numeric_limits<std::int64_t>::max();
   std::function<void(const SlowTurn&)> on_slow_turn_;
   bool stopping_ = false;

@@ -71,7 +71,7 @@ struct Settings {
   std::uint64_t sndbuf = 0;  // 0: the kernel's own sizing
   std::uint64_t rcvbuf = 0;
   std::uint64_t read_ring_bytes = 256 << 10;
-  std::uint32_t max_events = 512;
+  std::uint32_t max_events = 64;
   std::uint32_t busy_poll_us = 0;
   std::vector<int> cpu_affinity;   // worker i runs on cpu_affinity[i % size]; empty: anywhere
   std::uint32_t defer_accept = 0;  // seconds, as TCP_DEFER_ACCEPT has it; 0: off

@@ -14,9 +14,11 @@ BusEnd::BusEnd(const core::BusMemory& memory, std::uint32_t slot, core::Reactor&
     : reactor_(reactor), slot_(slot), number_(reactor.add_sink(*this)), again_([this] { take(); }) {
   SPATE_CHECK(view_.open(memory, core::BusView::Role::worker, slot));
   broker_.emplace(view_, slot, log, sink, std::move(home), &metrics);
+  reactor_.look_each_turn([this] { look(); });
 }
 
 BusEnd::~BusEnd() {
+  reactor_.look_each_turn({});
   reactor_.precise().cancel(again_);
 }
 
@@ -28,6 +30,11 @@ void BusEnd::start() {
 void BusEnd::on_event(std::uint32_t, std::uint32_t, std::uint32_t) {
   core::BusView::take_wake(view_.wake_fd(slot_));
   take();
+}
+
+// A loop that is busy with thousands of sockets comes to the descriptor late.
+void BusEnd::look() {
+  if (watching_ && broker_->has_news()) take();
 }
 
 // The loop is opened after everything has been mounted in it.

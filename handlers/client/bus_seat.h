@@ -28,6 +28,7 @@ class BusEnd final : private core::EventSink {
   static constexpr std::size_t kTurnBytes = 1 << 20;
 
   void on_event(std::uint32_t, std::uint32_t, std::uint32_t) override;
+  void look();
   void take();
 
   core::Reactor& reactor_;

@@ -67,6 +67,10 @@ class BusBroker final : public Broker, public Workers {
   void open();
   // Takes what has come, at most so many bytes. Whether more has.
   bool drain(std::size_t most_bytes);
+  // Whether something has come that was not taken.
+  bool has_news() const {
+    return events_.cursor() != events_.head() || replies_.cursor() != replies_.head();
+  }
   // Before the worker sleeps. False: something has come.
   bool may_sleep();
 
