@@ -248,7 +248,7 @@ void BusBroker::question_to(std::uint32_t slot, Topic topic, std::string_view qu
                             const Heard& heard) {
   if (question.size() > kMaxQuestionBytes) return heard({BrokerError::too_large, {}});
   const std::uint64_t id = next_question_++;
-  questions_.emplace(id, Question{heard, {}, monotonic_ns_() + kPatienceNs});
+  questions_.emplace(id, Question{heard, {}, monotonic_ns_() + kQuestionPatienceNs});
   BusWriter(payload_).number(id).number(slot).number(topic).text(question);
   send(BusRequest::question, 0, {});
 }

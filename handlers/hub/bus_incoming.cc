@@ -135,6 +135,10 @@ void BusBroker::take_event(const core::RingRecord& record) {
 void BusBroker::started(std::uint64_t generation) {
   if (generation <= broker_) return;
   broker_ = generation;
+  // What the last one had been asked is not known any more.
+  const std::int64_t deadline_ns = monotonic_ns_() + kPatienceNs;
+  for (auto& [id, question] : questions_)
+    question.deadline_ns = std::min(question.deadline_ns, deadline_ns);
   announcing_ = announce_begins_ = true;
   announce_more();
 }

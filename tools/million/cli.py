@@ -4,6 +4,7 @@
           must agree that nobody was dropped, that everybody was pinged as often as there was time for, and
           that every message came back as it was.
   drain   told to leave with a hundred thousand, the server is gone when it said that it would be.
+  broadcast  one message to a million clients of the hub, each of whom must hear it once.
   curve   with a thousand to a million connections: the server's CPU for a message, at one rate, each message
           to a connection picked at random; as many floors on the same port cost what the kernel costs. And
           the user memory of a connection (Pss of the whole tree, above what it is with the first thousand).
@@ -12,7 +13,7 @@ What stands in the way is named before anything starts, with its remedy (exit st
 
   python3 tools/million                         all of it: twenty minutes
   python3 tools/million --connections 100000    less of it
-  python3 tools/million --counts '' --drain 0   only the hold
+  python3 tools/million --counts '' --drain 0 --broadcast 0   only the hold
 """
 import argparse
 import datetime
@@ -144,6 +145,43 @@ def drain(args):
         "each was closed by a close frame": errors.get("closed_by_server") == n and "connection_reset" not in errors}}
 
 
+def broadcast(args):
+    """One message to everybody who is connected to the hub, through the server API."""
+    n = min(args.connections, args.broadcast)
+    flags = ["--connections", str(n), "--pings", "0", "--seconds", f"{max(6, n / 25_000):g}", "--warmup", "1",
+             "--timeout", "60", "--hello-frame", '{"id":1,"connect":{}}', "--time-mark", '"t":']
+    seen = {}
+
+    def look():
+        if "clients" in seen or server.metrics()["spate_clients"] < n:
+            return
+        if "full" not in seen:
+            seen["full"] = time.monotonic()
+            say(f"all {n:,} clients are connected")
+        if time.monotonic() < seen["full"] + WARMUP + 1:
+            return  # the window has not begun
+        begun = time.monotonic()
+        seen["clients"] = server.call("broadcast_all", {"data": {"t": time.monotonic_ns()}}, 90)["clients"]
+        seen["seconds"] = time.monotonic() - begun
+        say(f"the broadcast was answered after {seen['seconds']:.2f} s")
+
+    with Spate(args.spate, args.workers, "--channels", "{}", "--client-anonymous", "--client-ping-interval-ms", "0",
+               "--api-insecure", path="/connection/websocket") as server:
+        say(f"broadcast: {n:,} clients of the hub, {args.workers} workers")
+        run = bench(args.bench, server, flags, say, look, every=0.5, scenario="idle")
+    if "clients" not in seen:
+        raise MeasureError(f"{n:,} clients were not connected at once: {run['errors']}")
+    figures = {"connections": n, "workers": args.workers, "clients": seen["clients"],
+               "answered_seconds": seen["seconds"], "heard": run["messages"]["received"],
+               "latency_ns": run.get("latency_ns"), "connect_seconds": run["connections"]["seconds"],
+               "user_bytes_per_client": run["server"]["user_bytes_per_connection"],
+               "server_cpu_seconds": run["server"]["user_seconds"] + run["server"]["system_seconds"],
+               "errors": run["errors"]}
+    return figures | {"checks": {
+        f"a message to all reached {n:,} clients, each once": (
+            figures["clients"] == figures["heard"] == n and not figures["errors"])}}
+
+
 def point(args, count, side):
     """One measurement of the curve."""
     flags = ["--connections", str(count), "--talkers", "1", "--rate", str(args.rate), "--size", str(PAYLOAD),
@@ -200,6 +238,8 @@ def arguments():
     parser.add_argument("--drain", type=int, default=10, metavar="SECONDS",
                         help="--drain-seconds of the server in the drain; 0 for no drain")
     parser.add_argument("--drain-connections", type=int, default=100_000, help="of the drain, at most")
+    parser.add_argument("--broadcast", type=int, default=1_000_000, metavar="CLIENTS",
+                        help="of the hub that a message to all reaches, at most --connections; 0 for no broadcast")
     parser.add_argument("--counts", default=None, metavar="N,N",
                         help="of the curve (default: 1,000 to --connections); '' for no curve")
     parser.add_argument("--rate", type=float, default=10_000, help="messages a second at each point of the curve")
@@ -224,9 +264,10 @@ def arguments():
     for name in ("spate", "bench", "floor"):
         setattr(args, name, os.path.join(ROOT, getattr(args, name)))
     most = max([args.connections if args.hold else 0, *args.counts,
-                min(args.connections, args.drain_connections) if args.drain else 0])
+                min(args.connections, args.drain_connections) if args.drain else 0,
+                min(args.connections, args.broadcast)])
     if most == 0:
-        parser.error("nothing to do: --hold 0, --drain 0 and no --counts")
+        parser.error("nothing to do: --hold 0, --drain 0, --broadcast 0 and no --counts")
     if args.workers and args.workers < workers_for(most, 1):
         parser.error(f"--workers {args.workers}: too few for {most:,} connections with {limits.descriptor_limit()} "
                      f"descriptors each; {workers_for(most, 1)} at least")
@@ -267,7 +308,8 @@ def main():
         figures = {"runs": [*old.get("runs", []), about], "rate": args.rate,
                    "curve": [points[count] for count in sorted(points)],
                    "drain": drain(args) if args.drain else old.get("drain"),
-                   "hold": hold(args) if args.hold else old.get("hold")}
+                   "hold": hold(args) if args.hold else old.get("hold"),
+                   "broadcast": broadcast(args) if args.broadcast else old.get("broadcast")}
     except MeasureError as error:
         sys.exit(f"million: {error}")
     report.print_tables(figures)
@@ -278,7 +320,7 @@ def main():
     if args.svg and figures["curve"]:
         with open(args.svg, "w") as out:
             out.write(report.drawing(figures))
-    checks = [good for part in ("hold", "drain") if figures[part] for good in figures[part]["checks"].values()]
+    checks = [good for part in ("hold", "drain", "broadcast") if figures[part] for good in figures[part]["checks"].values()]
     return 0 if all(checks) else 1
 
 

@@ -64,7 +64,7 @@ class Tree:
 class Spate(Tree):
     name = "spate"
 
-    def __init__(self, binary, workers, *flags, drain_seconds=1):
+    def __init__(self, binary, workers, *flags, drain_seconds=1, path="/echo"):
         self.start([binary, "--workers", str(workers), "--echo", "/echo", "--listen", "127.0.0.1:0",
                     "--internal-listen", "127.0.0.1:0", "--drain-seconds", str(drain_seconds), *flags])
         try:
@@ -72,7 +72,7 @@ class Spate(Tree):
         except MeasureError:
             self.stop()
             raise
-        self.url = f"ws://127.0.0.1:{self.port_after('listening on 127.0.0.1:')}/echo"
+        self.url = f"ws://127.0.0.1:{self.port_after('listening on 127.0.0.1:')}{path}"
         self.internal = self.port_after("internal listener on 127.0.0.1:")
 
     def port_after(self, phrase):
@@ -90,6 +90,21 @@ class Spate(Tree):
         except (OSError, http.client.HTTPException) as error:
             raise MeasureError(f"{url}: {error!r}") from error
         return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+
+
+    def call(self, method, body, timeout):
+        """A call of the server API: its result."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.internal}/api/{method}",
+                                         json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                text = answer.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise MeasureError(f"{method}: {error!r}") from error
+        answer = json.loads(text)
+        if "result" not in answer:
+            raise MeasureError(f"{method}: {text}")
+        return answer["result"]
 
 
 class Floors(Tree):

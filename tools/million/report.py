@@ -21,6 +21,8 @@ def print_tables(figures):
         print(f"\n  {'drain':<16} {drain['connections']:,} connections, --drain-seconds {drain['drain_seconds']}: "
               f"gone after {drain['seconds']:.1f} s")
         print_checks(drain)
+    if figures["broadcast"]:
+        print_broadcast(figures["broadcast"])
 
 
 def print_curve(figures):
@@ -69,6 +71,19 @@ def print_hold(hold):
     for name, value in hold["errors"].items():
         print(f"  {'ERROR':<16} {value:,} {name}")
     print_checks(hold)
+
+
+def print_broadcast(part):
+    latency = part["latency_ns"]
+    print(f"\n  {'broadcast':<16} to {part['clients']:,} clients of {part['workers']} workers: answered after "
+          f"{part['answered_seconds']:.2f} s; heard by {part['heard']:,}, half of them within "
+          f"{milliseconds(latency['p50'])}, 99 of 100 within {milliseconds(latency['p99'])}, the last after "
+          f"{milliseconds(latency['max'])}" if latency else "\n  broadcast        heard by nobody")
+    print(f"  {'':<16} connected in {part['connect_seconds']:.1f} s, "
+          f"{part['user_bytes_per_client']:.0f} B of user memory a client")
+    for name, value in part["errors"].items():
+        print(f"  {'ERROR':<16} {value:,} {name}")
+    print_checks(part)
 
 
 def print_checks(part):

@@ -2,7 +2,9 @@
 // ping says is the time it was sent and that time mixed with the connection's number, so a pong
 // proves itself and nothing is kept for it: 48 bytes a connection.
 #include <algorithm>
+#include <charconv>
 #include <optional>
+#include <string>
 
 #include "tools/spate-bench/arrivals.h"
 #include "tools/spate-bench/control_queue.h"
@@ -29,7 +31,16 @@ class IdlePlayer final : public Player {
       pings_.emplace(options.pings / options.procs, false, worker.number());
   }
 
-  void opened(Connection& connection, std::uint64_t) override { held_[connection.index] = {}; }
+  void opened(Connection& connection, std::uint64_t now) override {
+    held_[connection.index] = {};
+    std::string body;
+    for (const FrameTemplate& frame : worker_.options().hello_frames) {
+      body.clear();
+      frame.render(body, {.payload = {}, .connection = worker_.id_of(connection), .number = 0});
+      held_[connection.index].controls.put(Opcode::text, as_bytes(body));
+    }
+    if (!held_[connection.index].controls.empty()) writable(connection, now);
+  }
 
   void received(Connection& connection, ConstBytes bytes, std::uint64_t now) override {
     if (worker_.options().raw) return;
@@ -79,6 +90,7 @@ class IdlePlayer final : public Player {
     void message_begin(Opcode) { player.worker_.stats().received.add(); }
     void message_bytes(ConstBytes bytes) {
       player.worker_.stats().received_bytes.add(bytes.size());
+      player.look_for_time(as_text(bytes), now);
     }
     void message_end() {}
     void control(Opcode opcode, ConstBytes payload) {
@@ -87,6 +99,18 @@ class IdlePlayer final : public Player {
       if (opcode == Opcode::pong) player.pong(connection, payload, now);
     }
   };
+
+  // Nothing is kept of a message: the mark and the time are looked for in each piece of it.
+  void look_for_time(std::string_view piece, std::uint64_t now) {
+    const std::string& mark = worker_.options().time_mark;
+    if (mark.empty()) return;
+    const std::size_t at = piece.find(mark);
+    if (at == std::string_view::npos) return;
+    piece.remove_prefix(at + mark.size());
+    std::uint64_t time = 0;
+    if (std::from_chars(piece.data(), piece.data() + piece.size(), time).ec != std::errc()) return;
+    if (worker_.measured(time) && time <= now) worker_.stats().latency.record(now - time);
+  }
 
   Connection* next_open() {
     auto& connections = worker_.connections();

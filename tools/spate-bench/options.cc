@@ -106,14 +106,18 @@ void add_readiness(CLI::App& app, Options& options, const char* ready_when) {
   add_text(app, "--app-pong", "… and what it is answered with", options.app_pong);
 }
 
+void add_hello(CLI::App& app, Options& options) {
+  add_template(app, "--hello-frame", "what a connection sends first; repeatable",
+               [&](FrameTemplate frame) { options.hello_frames.push_back(std::move(frame)); });
+}
+
 void add_echo(CLI::App& app, Options& options) {
   add_connections(app, options);
   add_messages(app, options,
                "messages a connection has under way; with --rate, messages in each burst");
   add_rate(app, options,
            "open loop: messages a second over all connections (default: closed loop)");
-  add_template(app, "--hello-frame", "what a connection sends first; repeatable",
-               [&](FrameTemplate frame) { options.hello_frames.push_back(std::move(frame)); });
+  add_hello(app, options);
   add_template(app, "--message-frame",
                "the envelope of a message and of its reply; knows {{payload}} {{payload_bytes}} "
                "{{payload_varint}} (both also with +N) and \\r \\n \\t \\0 \\\\ \\xHH (default: "
@@ -150,6 +154,12 @@ void add_idle(CLI::App& app, Options& options) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   add_first_mark(app, options);
+  add_hello(app, options);
+  add_text(
+      app, "--time-mark",
+      "what stands before a time (CLOCK_MONOTONIC, in ns) in what the server says unasked: its "
+      "age is the latency",
+      options.time_mark);
 }
 
 void add_storm(CLI::App& app, Options& options) {

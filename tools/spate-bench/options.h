@@ -77,6 +77,7 @@ struct Options {
   Speaks protocol = Speaks::templates;
   std::uint32_t channels = 1;
   std::uint32_t subscriptions = 1;  // of a subscriber
+  std::string time_mark;            // idle: stands before the time of a message; empty: it has none
   std::string offset_mark;          // stands before a publication's offset; empty: none has one
 
   // Output.

@@ -342,11 +342,25 @@ TEST_F(Bus, AQuestionWithoutAnAnswerInTimeIsUnavailable) {
   host.broker(0).ask(1, Topic::connections, "you",
                      [&](const Answers& given) { error = given.error; });
   host.settle();
-  pass_ms(3100);
+  pass_ms(59'000);
+  EXPECT_EQ(error, std::nullopt);
+  pass_ms(1100);
   EXPECT_EQ(error, BrokerError::unavailable);
   host.broker(0).ask_all(Topic::connections, std::string(200'000, 'q'),
                          [&](const Answers& given) { error = given.error; });
   EXPECT_EQ(error, BrokerError::too_large);
+}
+
+TEST_F(Bus, AQuestionThatDiedWithTheBrokerIsUnavailableSoon) {
+  host.broker(1).set_on_question(Topic::connections, [](std::string_view, const auto&) {});
+  std::optional<BrokerError> error;
+  host.broker(0).ask(1, Topic::connections, "you",
+                     [&](const Answers& given) { error = given.error; });
+  host.settle();
+  host.restart();
+  EXPECT_EQ(error, std::nullopt);
+  pass_ms(3100);
+  EXPECT_EQ(error, BrokerError::unavailable);
 }
 
 // --- Rings that are full, and readers that are slow.
