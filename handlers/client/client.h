@@ -259,6 +259,7 @@ class Client final : public hub::Subscriber {
   core::Tick due_ = 0;      // connecting: the stale deadline; connected: the next ping, or its pong
   core::Tick expires_ = 0;  // 0: never
   std::uint32_t expires_later_s_ = 0;  // what is left then: ticks do not reach further
+  std::uint32_t last_message_ = 0;     // to all, that it was told (Clients::message_all)
   std::int64_t expires_at_ = 0;        // the same as Unix seconds
   State state_ = State::connecting;
   const hub::Framing framing_;

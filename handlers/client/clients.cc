@@ -22,6 +22,7 @@ Clients::Clients(const Parts& parts)
     : parts_(parts),
       key_(random_key()),
       bury_timer_([this] { bury(); }),
+      message_timer_([this] { tell_some(); }),
       readers_{make_json_reader(), make_protobuf_reader()} {
   parts_.broker.on_room = [this] { on_room(); };
 }
@@ -29,6 +30,7 @@ Clients::Clients(const Parts& parts)
 Clients::~Clients() {
   parts_.broker.on_room = nullptr;
   parts_.reactor.precise().cancel(bury_timer_);
+  parts_.reactor.precise().cancel(message_timer_);
   bury();
   for (Client* const client : limbo_) slab_.destroy(client);
 }
@@ -211,24 +213,44 @@ std::uint32_t Clients::refresh(const Target& target, bool expired, std::int64_t 
 }
 
 // Made once for each encoding, not for each client.
-std::uint32_t Clients::message_all(std::string_view data,
-                                   std::span<const std::string_view> exclude_clients,
-                                   std::span<const std::string_view> exclude_users) {
-  std::array<std::string, kEncodings> messages;  // empty: cannot be said in it
-  protobuf_writer().message(messages[static_cast<std::size_t>(Encoding::protobuf)], data);
+void Clients::message_all(std::string_view data, std::span<const std::string_view> exclude_clients,
+                          std::span<const std::string_view> exclude_users,
+                          std::function<void(std::uint32_t)> done) {
+  MessageToAll& message = messages_.emplace_back(
+      MessageToAll{.exclusion{exclude_users, exclude_clients}, .done = std::move(done)});
+  auto& texts = message.texts;
+  protobuf_writer().message(texts[static_cast<std::size_t>(Encoding::protobuf)], data);
   if (std::string scratch; is_json(data))
-    json_writer().message(messages[static_cast<std::size_t>(Encoding::json)],
-                          one_line(data, scratch));
-  const hub::Exclusion exclusion(exclude_users, exclude_clients);
-  const std::vector<Client*> everybody = connected_;
-  std::uint32_t count = 0;
-  for (Client* const client : everybody) {
-    const std::string& message = messages[static_cast<std::size_t>(client->encoding())];
-    if (message.empty() || !client->connected() || client->excluded(exclusion)) continue;
-    client->push(message);
-    ++count;
+    json_writer().message(texts[static_cast<std::size_t>(Encoding::json)], one_line(data, scratch));
+  if (messages_.size() == 1) tell_some();
+}
+
+// From the end down: who ends meanwhile moves one that has been told to where we have not been, and
+// that one is not told again.
+void Clients::tell_some() {
+  for (std::size_t room = kMessagesATurn; !messages_.empty() && room > 0;) {
+    MessageToAll& message = messages_.front();
+    if (message.number == 0) {
+      message.number = ++last_message_;
+      message.left = connected_.size();
+    }
+    for (; message.left > 0 && room > 0; --room) {
+      message.left = std::min(message.left, connected_.size());
+      if (message.left == 0) break;
+      Client& client = *connected_[--message.left];
+      if (std::exchange(client.last_message_, message.number) == message.number) continue;
+      const std::string& text = message.texts[static_cast<std::size_t>(client.encoding())];
+      if (text.empty() || !client.connected() || client.excluded(message.exclusion)) continue;
+      client.push(text);
+      ++message.count;
+    }
+    if (message.left > 0) break;
+    const auto done = std::move(message.done);
+    const std::uint32_t count = message.count;
+    messages_.pop_front();
+    done(count);
   }
-  return count;
+  if (!messages_.empty()) parts_.reactor.precise().arm(message_timer_, parts_.reactor.now_ns() + 1);
 }
 
 // --- The broker.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -97,10 +98,12 @@ class Clients {
   // `expired`: they are ended with 3005.
   std::uint32_t refresh(const Target& target, bool expired, std::int64_t expire_at,
                         std::string_view info);
-  // To everybody connected; to JSON clients when it is JSON. How many it was sent to.
-  std::uint32_t message_all(std::string_view data,
-                            std::span<const std::string_view> exclude_clients,
-                            std::span<const std::string_view> exclude_users);
+  // To everybody connected; to JSON clients when it is JSON. Some in this turn, others in those
+  // that follow: when all have been told, `done` hears how many. In the order of the calls.
+  static constexpr std::size_t kMessagesATurn = 1024;
+  void message_all(std::string_view data, std::span<const std::string_view> exclude_clients,
+                   std::span<const std::string_view> exclude_users,
+                   std::function<void(std::uint32_t count)> done);
   // What publications of clients and API have in common: counting, and the broker.
   void publish(const hub::ChannelOptions& options, const hub::PublishRequest& request,
                const hub::Broker::Done<hub::PublishResult>& done);
@@ -126,6 +129,14 @@ class Clients {
 
  private:
   friend class Client;
+  struct MessageToAll {
+    std::array<std::string, kEncodings> texts{};  // empty: cannot be said in it
+    hub::Exclusion exclusion;
+    std::function<void(std::uint32_t)> done;
+    std::uint32_t number = 0;  // 0: nobody has been told yet
+    std::size_t left = 0;      // of connected_
+    std::uint32_t count = 0;
+  };
   std::uint64_t hash_of(std::string_view user) const { return core::siphash64(key_, user); }
   User* find_user(std::string_view name) const {
     return users_.find(hash_of(name), [&](const User& each) { return each.text() == name; });
@@ -140,6 +151,7 @@ class Clients {
   void stop_waiting_for_room(Client& client) { std::erase(waiting_for_room_, &client); }
   void on_room();
   void bury();
+  void tell_some();
   template <typename Act>
   std::uint32_t for_each(const Target& target, Act&& act);
   core::Tick now() const { return parts_.reactor.now(); }
@@ -163,6 +175,9 @@ class Clients {
   std::vector<Client*> waiting_for_room_;
   std::size_t announced_ = 0;  // of connected_
   core::PreciseTimer bury_timer_;
+  std::deque<MessageToAll> messages_;
+  std::uint32_t last_message_ = 0;  // its number
+  core::PreciseTimer message_timer_;
   std::array<std::unique_ptr<CommandReader>, kEncodings> readers_;
   // Of the frame in hand; they keep their memory.
   std::string ordered_;

@@ -196,8 +196,9 @@ void Api::on_question(std::string_view question, const Answer& answer) {
                               : clients_.refresh({request.user, request.client}, request.expired,
                                                  request.expire_at, request.info)));
     case kMessageAll:
-      return answer(count_answer(clients_.message_all(request.data, views(request.exclude_clients),
-                                                      views(request.exclude_users))));
+      return clients_.message_all(request.data, views(request.exclude_clients),
+                                  views(request.exclude_users),
+                                  [answer](std::uint32_t count) { answer(count_answer(count)); });
     case kChannels:
       return answer(channels_here(request));
     case kInfo:

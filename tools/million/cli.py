@@ -79,7 +79,7 @@ def hold(args):
         run = bench(args.bench, server, flags, say, watch, every=min(1, args.hold / 10))
         kept = limits.available_bytes()
         stop_seconds = server.stop()
-        log = [line for line in server.text().splitlines() if " warn " in line or " error " in line]
+        log = server.warnings()
     pings, seen = run["server_pings"], watch.figures
     if not seen:
         raise MeasureError(f"{n:,} connections were not open at once: {run['errors']}")
@@ -161,7 +161,10 @@ def broadcast(args):
         if time.monotonic() < seen["full"] + WARMUP + 1:
             return  # the window has not begun
         begun = time.monotonic()
-        seen["clients"] = server.call("broadcast_all", {"data": {"t": time.monotonic_ns()}}, 90)["clients"]
+        try:
+            seen["clients"] = server.call("broadcast_all", {"data": {"t": time.monotonic_ns()}}, 90)["clients"]
+        except MeasureError as error:
+            raise MeasureError(f"after {time.monotonic() - begun:.1f} s: {error}\n{server.warnings()}") from error
         seen["seconds"] = time.monotonic() - begun
         say(f"the broadcast was answered after {seen['seconds']:.2f} s")
 

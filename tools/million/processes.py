@@ -81,6 +81,9 @@ class Spate(Tree):
     def tell(self, which):
         self.process.send_signal(which)
 
+    def warnings(self):
+        return [line for line in self.text().splitlines() if " warn " in line or " error " in line]
+
     def metrics(self, by_worker=False):
         """Every sample by its name and labels."""
         url = f"http://127.0.0.1:{self.internal}/metrics" + ("?by=worker" if by_worker else "")
@@ -95,7 +98,7 @@ class Spate(Tree):
     def call(self, method, body, timeout):
         """A call of the server API: its result."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.internal}/api/{method}",
-                                         json.dumps(body).encode())
+                                         json.dumps(body, separators=(",", ":")).encode())
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 text = answer.read().decode()

@@ -51,6 +51,16 @@ std::string in_seconds(std::int64_t seconds) {
 
 class ClientTest : public testing::Test {
  protected:
+  // How many were told.
+  std::optional<std::uint32_t> message_all(std::string_view data,
+                                           const std::vector<std::string_view>& except_clients = {},
+                                           const std::vector<std::string_view>& except_users = {}) {
+    std::optional<std::uint32_t> told;
+    world.clients->message_all(data, except_clients, except_users,
+                               [&](std::uint32_t count) { told = count; });
+    return told;
+  }
+
   HubWorld world{kChannels, anonymous()};
 };
 
@@ -674,7 +684,7 @@ TEST_F(ClientTest, AUserIsReachedOnAllConnections) {
   EXPECT_THAT(one.take()[0], HasSubstr(R"("subscribe":{"recoverable":true)"));
   EXPECT_EQ(world.clients->unsubscribe({"anna"}, "chat:a"), 2u);
   EXPECT_THAT(two.take().back(), HasSubstr(R"("unsubscribe":{"code":2000)"));
-  EXPECT_EQ(world.clients->message_all("{\"x\":1}", {}, std::vector<std::string_view>{"bert"}), 2u);
+  EXPECT_EQ(message_all("{\"x\":1}", {}, {"bert"}), 2u);
   EXPECT_EQ(one.take().back(), R"({"push":{"message":{"data":{"x":1}}}})");
   EXPECT_THAT(other.take(), IsEmpty());
   const hub::ClientId::Text id = one.client->id().text();
@@ -691,13 +701,43 @@ TEST_F(ClientTest, AMessageToEverybodyCountsThoseItCanBeSaidTo) {
   world.say(protobuf, std::string("\x04\x08\x01\x22\x00", 5));
   json.take();
   protobuf.take();
-  EXPECT_EQ(world.clients->message_all("{\n}", {}, {}), 2u);
+  EXPECT_EQ(message_all("{\n}"), 2u);
   EXPECT_THAT(json.take(), ElementsAre(R"({"push":{"message":{"data":{}}}})"));
-  EXPECT_EQ(world.clients->message_all("\x01", {}, {}), 1u);
+  EXPECT_EQ(message_all("\x01"), 1u);
   EXPECT_THAT(json.take(), IsEmpty());
   EXPECT_EQ(protobuf.take().size(), 2u);
   const hub::ClientId::Text id = json.client->id().text();
-  EXPECT_EQ(world.clients->message_all("1", std::vector{hub::view(id)}, {}), 1u);
+  EXPECT_EQ(message_all("1", {hub::view(id)}), 1u);
+}
+
+// Some come and go between two turns; who is there all the time hears each once, in order.
+TEST_F(ClientTest, AMessageToThousandsTakesTurns) {
+  constexpr std::size_t kStay = 2 * Clients::kMessagesATurn;
+  std::vector<Peer*> staying, leaving;
+  for (std::size_t i = 0; i < 3 * Clients::kMessagesATurn; ++i)
+    (i % 3 == 0 ? leaving : staying).push_back(&world.connect("anna"));
+  ASSERT_EQ(staying.size(), kStay);
+  for (Peer* const peer : staying) peer->take();
+  std::vector<std::uint32_t> told;
+  const auto note = [&](std::uint32_t count) { told.push_back(count); };
+  world.clients->message_all("1", {}, {}, note);
+  world.clients->message_all("2", {}, {}, note);
+  EXPECT_THAT(told, IsEmpty());
+  const auto heard = [](const Peer* peer) { return !peer->heard.empty(); };
+  EXPECT_EQ(
+      std::ranges::count_if(staying, heard) +
+          std::ranges::count_if(leaving, [](const Peer* peer) { return peer->heard.size() > 1; }),
+      Clients::kMessagesATurn);
+  for (std::size_t i = 0; i < leaving.size(); ++i) {
+    std::exchange(leaving[i]->client, nullptr)->on_end();
+    if (i % 400 == 0) world.settle();  // a turn
+    if (i % 400 == 200) world.connect("bert");
+  }
+  while (told.size() < 2) world.settle();
+  EXPECT_THAT(told, testing::Each(testing::Ge(kStay)));
+  for (Peer* const peer : staying)
+    ASSERT_THAT(peer->take(), ElementsAre(R"({"push":{"message":{"data":1}}})",
+                                          R"({"push":{"message":{"data":2}}})"));
 }
 
 TEST_F(ClientTest, ALostPositionEndsAServerSideSubscriptionWithItsConnection) {
@@ -847,7 +887,7 @@ TEST_F(ClientTest, AMethodThatThrowsLeavesNothingForTheNextClient) {
 
 TEST_F(ClientTest, WhatAMethodPushesStandsBehindEarlierAnswers) {
   world.rpc.methods["tell"] = [this](const handlers::client::RpcCall&) {
-    world.clients->message_all("1", {}, {});
+    (void)message_all("1");
     return handlers::client::RpcReply{.data = "2"};
   };
   Peer& peer = world.connect("anna");
