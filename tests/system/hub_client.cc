@@ -73,6 +73,22 @@ std::string HubProcess::api(std::string_view method, std::string_view body,
   return answer.substr(end + 4);
 }
 
+std::uint64_t HubProcess::metric(std::string_view name) const {
+  const Deadline deadline = within(std::chrono::seconds(10));
+  auto stream = tcp_endpoint(internal_port).connect(deadline);
+  if (stream == nullptr) return 0;
+  RawClient client(std::move(stream));
+  client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", deadline);
+  client.receive_end(deadline);
+  const std::string page = client.take();
+  const std::string line = "\n" + std::string(name) + " ";
+  const std::size_t at = page.find(line);
+  std::uint64_t value = 0;
+  if (at != std::string::npos)
+    std::from_chars(page.data() + at + line.size(), page.data() + page.size(), value);
+  return value;
+}
+
 std::unique_ptr<HubClient> HubClient::open(const HubProcess& hub, Deadline deadline) {
   auto socket = WsClient::open(hub.server->endpoint(), deadline, kHubPath);
   if (socket == nullptr) return nullptr;

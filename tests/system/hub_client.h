@@ -29,6 +29,8 @@ struct HubProcess {
   // POST /api/<method>: the answer's body, or "STATUS <number>" when it is not 200.
   std::string api(std::string_view method, std::string_view body,
                   Deadline deadline = within(std::chrono::seconds(10))) const;
+  // A metric without labels, of all workers together; 0 when there is none.
+  std::uint64_t metric(std::string_view name) const;
 };
 
 class HubClient {

@@ -21,6 +21,8 @@ using testing::StartsWith;
 constexpr const char* kRules = R"({
   "without_namespace": {"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true},
   "namespaces": [{"name": "chat", "history_size": 10, "history_ttl": "60s", "presence": true,
+                  "force_recovery": true, "allow_subscribe_for_client": true},
+                 {"name": "long", "history_size": 1000, "history_ttl": "60s",
                   "force_recovery": true, "allow_subscribe_for_client": true}]})";
 
 class HubSystem : public testing::Test {
@@ -244,6 +246,49 @@ TEST_F(HubProcesses, NoConnectionIsLostWithTheBroker) {
            R"({"result":{"num_clients":8,"num_users":1}})";
   }));
   EXPECT_NE(broker(), first);
+}
+
+// One of two workers stands still while more is published than the bus holds. What has history
+// comes late and whole, over the connection that was there; of what has none, what was lost is
+// counted.
+TEST_F(HubProcesses, AWorkerThatWasLappedCatchesUp) {
+  hub.server->stop();
+  hub = HubProcess::start(kRules, {"--workers", "2", "--outbox-bytes", "64M"});
+  ASSERT_NE(hub.server, nullptr);
+  std::vector<std::unique_ptr<HubClient>> kept, passing;
+  for (int i = 0; i < 8; ++i) kept.push_back(subscribed("anna", "long:a"));
+  for (int i = 0; i < 8; ++i) passing.push_back(subscribed("bert", "b"));
+  // A worker counts what it lost from the first event that it has seen.
+  hub.api("publish", R"({"channel":"b","data":"first"})");
+  for (const auto& client : passing) EXPECT_THAT(client->hear(), HasSubstr("first"));
+  pid_t still = 0;
+  for (const pid_t pid : process_tree(hub.server->pid()))
+    if (command_line(pid).starts_with("spate: worker")) still = pid;
+  ASSERT_EQ(kill(still, SIGSTOP), 0);
+  constexpr int kPublications = 120;  // 24 MB, three times the bus
+  const std::string pad(100'000, 'x');
+  for (int i = 1; i <= kPublications; ++i)
+    for (const char* const channel : {"long:a", "b"})
+      ASSERT_THAT(
+          hub.api("publish", R"({"channel":")" + std::string(channel) + R"(","data":{"n":)" +
+                                 std::to_string(i) + R"(,"pad":")" + pad + "\"}}"),
+          StartsWith(R"({"result":)"));
+  ASSERT_EQ(kill(still, SIGCONT), 0);
+  for (const auto& client : kept)
+    for (int i = 1; i <= kPublications; ++i)
+      ASSERT_THAT(client->hear().substr(0, 80), HasSubstr("\"n\":" + std::to_string(i) + ","));
+  EXPECT_GE(hub.metric("spate_bus_laps_total"), 1u);
+  EXPECT_THAT(hub.api("publish", R"({"channel":"b","data":"last"})"), StartsWith(R"({"result":)"));
+  for (const auto& client : passing) {
+    int heard = 0;
+    for (std::string line; line.find("\"last\"") == std::string::npos; ++heard) {
+      line = client->hear();
+      ASSERT_FALSE(line.empty()) << "ended with " << client->close_code();
+    }
+    EXPECT_LE(heard, kPublications + 1);
+  }
+  // How many were lost shows when the next one has come.
+  EXPECT_GT(hub.metric("spate_bus_events_lost_total"), 0u);
 }
 
 TEST_F(HubProcesses, NothingIsLeftOfThemWithoutTheMaster) {

@@ -428,7 +428,7 @@ class Storm {
     for (const pid_t pid : process_tree(hub_.server->pid()))
       if (command_line(pid).starts_with("spate: worker") && victims.size() < killed)
         victims.push_back(pid);
-    const std::uint64_t shared_before = metric("spate_bus_shared_readings_total");
+    const std::uint64_t shared_before = hub_.metric("spate_bus_shared_readings_total");
     shared_.blow_ns.store(wall_ns());
     for (const pid_t pid : victims) kill(pid, SIGKILL);
     publish_for([&] {
@@ -438,21 +438,11 @@ class Storm {
     if (shared_.subscribed.load() != clients_)
       return std::to_string(shared_.subscribed.load()) + " clients are back after a minute";
     publish_for([&, end = monotonic_ns() + kSecondNs] { return monotonic_ns() >= end; });
-    shared_readings_ = metric("spate_bus_shared_readings_total") - shared_before;
+    shared_readings_ = hub_.metric("spate_bus_shared_readings_total") - shared_before;
     // Whoever is still without the last ones says so when it ends.
     const std::uint64_t due = due_;
     (void)wait([&] { return shared_.delivered.load() + shared_.missing.load() >= due; });
     return {};
-  }
-
-  std::uint64_t metric(std::string_view name) const {
-    const Deadline deadline = within(std::chrono::seconds(10));
-    auto stream = tcp_endpoint(hub_.internal_port).connect(deadline);
-    if (stream == nullptr) return 0;
-    RawClient client(std::move(stream));
-    client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", deadline);
-    client.receive_end(deadline);
-    return number_behind(client.take(), "\n" + std::string(name) + " ");
   }
 
   template <typename Condition>

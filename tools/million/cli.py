@@ -298,7 +298,7 @@ def before(args):
 def main():
     args, most = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
-    if obstacles := limits.too_low(most, args.workers + args.procs):
+    if obstacles := limits.too_low(most, args.workers + args.procs, min(args.connections, args.broadcast)):
         print("\n".join(f"million: {line}" for line in obstacles), file=sys.stderr)
         return CANNOT
     old = before(args)

@@ -52,8 +52,8 @@ def connections_are_tracked():
     return tracked
 
 
-def too_low(connections, processes):
-    """What stands in the way, a line each."""
+def too_low(connections, processes, told=0):
+    """What stands in the way, a line each. `told`: clients that get a message at the same time."""
     found = []
 
     def need(name, least, position=-1):
@@ -72,7 +72,9 @@ def too_low(connections, processes):
     need("fs.file-max", sysctl("fs.file-nr")[0] + 2 * connections + 200 * processes)
     need("net.core.somaxconn", 512)
     need("net.ipv4.tcp_max_syn_backlog", 512)
-    need("net.ipv4.tcp_mem", 65_536)  # pages; connections at rest have none
+    # Pages. Connections at rest have none; what has been sent and not yet read takes one at each end. Beyond
+    # the limit the kernel drops it, and everybody sends it again and again.
+    need("net.ipv4.tcp_mem", 65_536 + 2 * told)
     need("vm.max_map_count", 4_096)
     need("kernel.pid_max", 4 * processes + 4_096)
     low, high = sysctl("net.ipv4.ip_local_port_range")
