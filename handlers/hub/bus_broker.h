@@ -43,9 +43,6 @@ namespace spate::handlers::hub {
 class BusBroker final : public Broker, public Workers {
  public:
   static constexpr std::int64_t kPatienceNs = 3'000'000'000;
-  // Of a question, unless the broker is replaced meanwhile: what it asks may be to write to a
-  // hundred thousand clients. Who was asked and dies is noticed at once.
-  static constexpr std::int64_t kQuestionPatienceNs = 60'000'000'000;
   static constexpr std::size_t kMaxWaitingBytes = 64 << 20;  // on the heap
   static constexpr std::size_t kMaxQuestionBytes = 96 << 10;
   static constexpr std::size_t kAnswerPieceBytes = 64 << 10;

@@ -332,7 +332,7 @@ void BusServer::tick(std::int64_t now_ns) {
   check_synced();
   for (auto at = questions_.begin(); at != questions_.end();) {
     const auto next = std::next(at);
-    if (now_ns - at->second.asked_ns > kQuestionNs) questions_.erase(at);
+    if (now_ns - at->second.asked_ns > kQuestionPatienceNs) questions_.erase(at);
     at = next;
   }
   // Who was online before and has not been announced yet has not gone.

@@ -43,11 +43,10 @@ class BusServer final : public BrokerSink {
  public:
   static constexpr std::size_t kMaxPlaces = 8192;  // of a reading, in one reply
   static constexpr std::size_t kPresencePageBytes = 48 << 10;
-  static constexpr std::size_t kReplyRoom = 96;                // what every reply needs at least
-  static constexpr std::size_t kUnaskedBytes = 256 << 10;      // unread, of a worker
-  static constexpr std::size_t kMaxUnaskedBytes = 128 << 10;   // one of them
-  static constexpr std::size_t kMaxQueuedBytes = 64 << 20;     // on the heap, of a worker
-  static constexpr std::int64_t kQuestionNs = 10'000'000'000;  // then it is forgotten
+  static constexpr std::size_t kReplyRoom = 96;               // what every reply needs at least
+  static constexpr std::size_t kUnaskedBytes = 256 << 10;     // unread, of a worker
+  static constexpr std::size_t kMaxUnaskedBytes = 128 << 10;  // one of them
+  static constexpr std::size_t kMaxQueuedBytes = 64 << 20;    // on the heap, of a worker
 
   struct Options {
     LogBrokerOptions log;

@@ -16,6 +16,10 @@
 namespace spate::handlers::hub {
 
 inline constexpr std::uint32_t kEveryWorker = ~std::uint32_t{0};
+// How long the answers to a question are waited for, by the one that asked and by the broker that
+// passes them on, unless that is replaced meanwhile: what it asks may be to write to a hundred
+// thousand clients. Who was asked and dies is noticed at once.
+inline constexpr std::int64_t kQuestionPatienceNs = 60'000'000'000;
 
 struct Answers {
   BrokerError error = BrokerError::none;  // unavailable: one did not answer; what it did is unknown

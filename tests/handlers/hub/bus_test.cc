@@ -351,6 +351,23 @@ TEST_F(Bus, AQuestionWithoutAnAnswerInTimeIsUnavailable) {
   EXPECT_EQ(error, BrokerError::too_large);
 }
 
+TEST_F(Bus, AnAnswerMayTakeMostOfAMinute) {
+  Workers::Respond respond;
+  host.broker(1).set_on_question(Topic::connections,
+                                 [&](std::string_view, const auto& answer) { respond = answer; });
+  std::vector<std::string> heard;
+  host.broker(0).ask(1, Topic::connections, "you", [&](const Answers& answers) {
+    EXPECT_EQ(answers.error, BrokerError::none);
+    heard.assign(answers.answers.begin(), answers.answers.end());
+  });
+  host.settle();
+  pass_ms(59'000);
+  host.settle();  // the broker's time passes, too
+  respond("late");
+  host.settle();
+  EXPECT_THAT(heard, ElementsAre("late"));
+}
+
 TEST_F(Bus, AQuestionThatDiedWithTheBrokerIsUnavailableSoon) {
   host.broker(1).set_on_question(Topic::connections, [](std::string_view, const auto&) {});
   std::optional<BrokerError> error;
