@@ -56,12 +56,12 @@ HubProcess HubProcess::start(std::string channels, std::vector<std::string> more
   return hub;
 }
 
-std::string HubProcess::api(std::string_view method, std::string_view body,
+std::string HubProcess::ask(std::string_view request_line, std::string_view body,
                             Deadline deadline) const {
   auto stream = tcp_endpoint(internal_port).connect(deadline);
   if (stream == nullptr) return "STATUS 0";
   RawClient client(std::move(stream));
-  std::string request = "POST /api/" + std::string(method) +
+  std::string request = std::string(request_line) +
                         " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
                         std::to_string(body.size()) + "\r\n\r\n";
   if (!client.send(request.append(body), deadline)) return "STATUS 0";
@@ -73,14 +73,13 @@ std::string HubProcess::api(std::string_view method, std::string_view body,
   return answer.substr(end + 4);
 }
 
+std::string HubProcess::api(std::string_view method, std::string_view body,
+                            Deadline deadline) const {
+  return ask("POST /api/" + std::string(method), body, deadline);
+}
+
 std::uint64_t HubProcess::metric(std::string_view name) const {
-  const Deadline deadline = within(std::chrono::seconds(10));
-  auto stream = tcp_endpoint(internal_port).connect(deadline);
-  if (stream == nullptr) return 0;
-  RawClient client(std::move(stream));
-  client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", deadline);
-  client.receive_end(deadline);
-  const std::string page = client.take();
+  const std::string page = ask("GET /metrics", {}, within(std::chrono::seconds(10)));
   const std::string line = "\n" + std::string(name) + " ";
   const std::size_t at = page.find(line);
   std::uint64_t value = 0;

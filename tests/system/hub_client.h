@@ -31,6 +31,9 @@ struct HubProcess {
                   Deadline deadline = within(std::chrono::seconds(10))) const;
   // A metric without labels, of all workers together; 0 when there is none.
   std::uint64_t metric(std::string_view name) const;
+
+ private:
+  std::string ask(std::string_view request_line, std::string_view body, Deadline deadline) const;
 };
 
 class HubClient {

@@ -10,7 +10,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,7 +28,7 @@ using namespace spate::tests;
 
 constexpr std::uint32_t kFirst = 1000;
 constexpr std::uint32_t kLast = 15'000;
-constexpr rlim_t kDescriptors = kLast + 500;
+constexpr std::size_t kDescriptors = kLast + 500;
 constexpr std::size_t kBudgetBytes = 600;
 
 constexpr const char* kRules = R"({"namespaces": [
@@ -108,16 +107,7 @@ double slope(bool own, const char* workers) {
 }  // namespace
 
 int main() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_max < kDescriptors) {
-    std::printf("a process may have %llu descriptors here, %llu are needed\n",
-                static_cast<unsigned long long>(limit.rlim_max),
-                static_cast<unsigned long long>(kDescriptors));
-    return 3;
-  }
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  if (!raise_descriptors(kDescriptors)) return 3;
   const double shared = slope(false, "1");
   const bool holds = shared <= kBudgetBytes;
   std::printf("a client in a channel of 1,000: %.0f B; budget %zu: %s\n", shared, kBudgetBytes,

@@ -1,11 +1,13 @@
 #include "tests/system/process_facts.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
@@ -72,6 +74,19 @@ std::size_t owned_bytes(pid_t root) {
 
 std::size_t heap_bytes(pid_t root) {
   return rollup_bytes(root, {"Pss_Anon:"});
+}
+
+bool raise_descriptors(std::size_t needed) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max < needed) {
+    std::printf("a process may have %llu descriptors here, %zu are needed\n",
+                static_cast<unsigned long long>(limit.rlim_max), needed);
+    return false;
+  }
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return true;
 }
 
 std::size_t open_descriptors(pid_t pid) {

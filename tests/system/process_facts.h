@@ -26,6 +26,10 @@ std::size_t owned_bytes(pid_t root);
 // The part of it that is no shared memory: heaps and stacks.
 std::size_t heap_bytes(pid_t root);
 
+// Lets this process and those that it starts have as many descriptors as the machine allows. False
+// when these are fewer than `needed`, which is then said.
+bool raise_descriptors(std::size_t needed);
+
 // Descriptors that one process holds.
 std::size_t open_descriptors(pid_t pid);
 

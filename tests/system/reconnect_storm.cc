@@ -18,7 +18,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -523,17 +522,9 @@ int main(int argc, char** argv) {
   const std::uint32_t clients = argument(1, 20'000), workers = argument(2, 4);
   const std::uint32_t killed = argument(3, 2), before_s = argument(4, 5);
   const std::uint32_t channels = (clients + kClientsAChannel - 1) / kClientsAChannel;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t needed = std::max(std::min(clients, kClientsAProcess), clients * 2 / workers) + 500;
-  if (limit.rlim_max < needed) {
-    std::printf("a process may have %llu descriptors here, %llu are needed\n",
-                static_cast<unsigned long long>(limit.rlim_max),
-                static_cast<unsigned long long>(needed));
-    return 3;
-  }
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t needed =
+      std::max(std::min(clients, kClientsAProcess), clients * 2 / workers) + 500;
+  if (!raise_descriptors(needed)) return 3;
   void* const memory =
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   SPATE_CHECK(memory != MAP_FAILED);
