@@ -1,8 +1,9 @@
 // Kills workers again and again under load, and the broker's process where there is one, or stops
 // them for a while, and demands that nothing is lost, doubled or reordered: clients recover what
 // they missed, publishers repeat what was not acknowledged under its idempotency key. In the end who
-// is present is who is connected, and, with several workers, joins less leaves: those told, and those
-// counted as not told.
+// is present is who is connected, and, with several workers, joins less leaves: of all channels those
+// told and those counted as not told, and of each channel those that reached a client whose worker
+// was stopped but never killed.
 //
 //   node tests/clients/centrifuge/kill_checker.mjs --spate FILE [--seconds 20] [--seed N]
 //       [--workers 1] [--blows kill,stop] [--subscribers 8] [--channels 4] [--of 0] [--log FILE]
@@ -40,6 +41,7 @@ for (const name of ['centrifuge', 'ws']) {
 }
 
 const { Scope, until } = await import('./checks.mjs');
+const { ComingWatch } = await import('./coming_watch.mjs');
 const { Sdk, sdks } = await import('./sdk.mjs');
 const { Spate } = await import('./spate.mjs');
 Spate.binary = values.spate;
@@ -66,6 +68,9 @@ const spate = await Spate.start({
   'history-max-publications': 20000,
   'outbox-bytes': 64 << 20,
 });
+
+const watch = Number(values.workers) > 1 && (await ComingWatch.start(scope, spate, names));
+const watchers = watch ? 1 : 0;
 
 let returns = 0; // subscriptions that came back and recovered something
 async function subscribe(subscriber) {
@@ -121,7 +126,12 @@ const publishers = names.flatMap((channel) =>
 // Sometimes all are back when the next blow comes, sometimes only a few are. A stop lasts up to three
 // seconds: shorter than what the master takes for a process that stands still.
 const counts = { kill: 0, stop: 0, broker: 0 };
-const end = performance.now() + seconds * 1000;
+const begin = performance.now();
+const end = begin + seconds * 1000;
+const progress = setInterval(() => {
+  const passed = Math.round((performance.now() - begin) / 1000);
+  console.log(`  ${passed} s: ${counts.kill + counts.stop} blows, ${log.acknowledged.length} publications acknowledged`);
+}, 30_000);
 while (performance.now() < end) {
   const connected = () => clients.filter(({ client }) => client.state === 'connected').length;
   const wanted = random() < 0.3 ? 1 : clients.length;
@@ -129,9 +139,10 @@ while (performance.now() < end) {
   await sleep(random() * 1500);
   const workers = spate.workers();
   const targets = spate.broker() === undefined ? workers : [...workers, spate.broker()];
-  const target = targets[Math.floor(random() * targets.length)];
-  if (target === undefined) continue;
   const blow = blows[Math.floor(random() * blows.length)];
+  const struck = targets.filter((pid) => blow === 'stop' || pid !== watch.worker);
+  const target = struck[Math.floor(random() * struck.length)];
+  if (target === undefined) continue;
   if (!workers.includes(target)) counts.broker += 1;
   counts[blow] += 1;
   if (blow === 'stop') {
@@ -147,6 +158,7 @@ while (performance.now() < end) {
   });
 }
 over = true;
+clearInterval(progress);
 await Promise.all(publishers);
 
 // Until everything has come, or nothing comes any more.
@@ -162,7 +174,8 @@ const faults = judge(log);
 const ids = (channel) =>
   clients
     .filter((_, i) => log.received.some((each) => each.channel === channel && each.subscriber === `subscriber ${i}`))
-    .map(({ journal }) => journal.all(({ event }) => event === 'connected').at(-1).client)
+    .map((client) => client.id())
+    .concat(watch ? [watch.id()] : [])
     .sort();
 for (const channel of names) {
   let there = [];
@@ -187,19 +200,28 @@ if (spate.settings.workers > 1) {
     comings.leaves = await count('leaves');
     const told = (await count('joins', 'told')) + (await count('leaves', 'told'));
     comings.untold = comings.joins + comings.leaves - told;
-    comings.present = log.received.length;
+    comings.present = log.received.length + names.length * watchers;
     return comings.joins - comings.leaves === comings.present;
   };
   await until('joins less leaves', balanced, { within: 10_000 }).catch(() => {
     faults.push(`${comings.joins} joins less ${comings.leaves} leaves are not ${comings.present}`);
   });
+  const heard = () => watch.errors(ids).length <= comings.untold;
+  await until('joins and leaves of each channel', heard, { within: 10_000 }).catch(() => {
+    faults.push(...watch.errors(ids));
+  });
+  // It does see who is missing.
+  const withoutOne = (channel) => ids(channel).slice(1);
+  if (watch.errors(withoutOne).length <= comings.untold && comings.untold < names.length)
+    faults.push('joins and leaves are said to fit whoever is there');
+  if (watch.interrupted()) faults.push('the connection of who watches joins and leaves broke');
 }
 if (values.log) writeFileSync(values.log, JSON.stringify(log));
 console.log(
   `seed ${values.seed}: ${counts.kill} kills, ${counts.stop} stops, ${counts.broker} of them of the broker, ${log.acknowledged.length} publications acknowledged, ${repeats} attempts ` +
     `repeated, ${received()} of ${due} received, ${returns} recoveries of something missed` +
     (comings.joins > 0
-      ? `; ${comings.joins} joins less ${comings.leaves} leaves are ${comings.present} present, ${comings.untold} of them not told`
+      ? `; ${comings.joins} joins less ${comings.leaves} leaves are ${comings.present} present, ${comings.untold} of them not told; ${watch.heard} joins and leaves heard, ${watch.errors(ids).length} of them wrong`
       : ''),
 );
 for (const fault of faults.slice(0, 20)) console.log(`not ok ${fault}`);

@@ -91,6 +91,11 @@ export class Sdk {
     return this.event('connected', options);
   }
 
+  // Its client's id, which the server gives anew with each connection.
+  id() {
+    return this.journal.all(({ event }) => event === 'connected').at(-1).client;
+  }
+
   subscription(channel, options = {}) {
     return new SdkSubscription(this, this.client.newSubscription(channel, options));
   }
