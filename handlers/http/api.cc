@@ -92,7 +92,7 @@ class ApiHandler final : public HttpHandler {
         break;
     }
     api_->run(method_, call);
-    return {.later = later};
+    return later->reply();
   }
 
   static HttpReply answer(const Error& error, std::string_view result, bool transport, bool bare) {

@@ -20,34 +20,53 @@ struct HttpRequest {
   RequestPeer peer;       // peer(): the client, behind trusted proxies
 };
 
-class HttpLater;
+class LateReply;
 
 struct HttpReply {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body{};
-  std::shared_ptr<HttpLater> later{};  // the answer, when it is there; the rest means nothing then
+  std::shared_ptr<LateReply> later{};  // HttpLater::reply(): the answer comes later, not this one
 };
 
-// An answer that may come after on_request has returned. Whoever holds on to it gives it once; the
-// connection may be gone by then. On the worker's thread.
-class HttpLater {
+// The place of an answer that comes later: for who writes it out.
+class LateReply {
  public:
-  void give(HttpReply reply) {
-    reply_ = std::move(reply);
-    given_ = true;
-    if (const auto call = std::exchange(on_given_, nullptr)) call();
-  }
-
-  // --- For who writes it out.
   bool given() const { return given_; }
   HttpReply& reply() { return reply_; }
+  // Null: nobody waits any more.
   void when_given(std::function<void()> call) { on_given_ = std::move(call); }
 
  private:
+  friend class HttpLater;
+
   HttpReply reply_;
   bool given_ = false;
   std::function<void()> on_given_;
+};
+
+// An answer that may come after on_request has returned, which returns its reply(). The endpoint
+// keeps this and gives the answer once; the connection may be gone by then. What is destroyed
+// without an answer gives 500. On the worker's thread.
+class HttpLater {
+ public:
+  HttpLater() = default;
+  HttpLater(const HttpLater&) = delete;
+  HttpLater& operator=(const HttpLater&) = delete;
+  ~HttpLater() {
+    if (!place_->given_) give({.status = 500, .body = "The endpoint did not answer.\n"});
+  }
+
+  HttpReply reply() const { return {.later = place_}; }
+
+  void give(HttpReply reply) {
+    place_->reply_ = std::move(reply);
+    place_->given_ = true;
+    if (const auto call = std::exchange(place_->on_given_, nullptr)) call();
+  }
+
+ private:
+  const std::shared_ptr<LateReply> place_ = std::make_shared<LateReply>();
 };
 
 // An endpoint's policy. One object per endpoint and worker, on one thread. Methods and body size

@@ -30,6 +30,11 @@ struct HttpProtocol::Owed {
     HttpReply reply;
     Form form;
   };
+  ~Owed() {
+    for (const Entry& entry : entries)
+      if (entry.reply.later != nullptr) entry.reply.later->when_given(nullptr);
+  }
+
   std::deque<Entry> entries;
   bool paused = false;
   bool over = false;  // nothing more is answered behind these
@@ -279,11 +284,8 @@ void HttpProtocol::owe(Connection& connection, HttpReply reply, const Form& form
   if (data.owed == nullptr) data.owed = new Owed;
   Owed& owed = *data.owed;
   if (reply.later != nullptr)
-    reply.later->when_given([this, &connection, generation = connection.generation] {
-      // Its place may be another connection's by now.
-      if (!connection.live() || connection.generation != generation) return;
-      table_.with(connection, [&] { pay(connection); });
-    });
+    reply.later->when_given(
+        [this, &connection] { table_.with(connection, [&] { pay(connection); }); });
   owed.entries.push_back({std::move(reply), form});
   owed.over = !form.keep_alive;
   data.in_body = false;

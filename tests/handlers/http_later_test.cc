@@ -16,7 +16,7 @@ class Slow final : public HttpHandler {
  public:
   explicit Slow(std::vector<std::shared_ptr<HttpLater>>& asked) : asked_(asked) {}
   HttpReply on_request(const HttpRequest&) override {
-    return {.later = asked_.emplace_back(std::make_shared<HttpLater>())};
+    return asked_.emplace_back(std::make_shared<HttpLater>())->reply();
   }
 
  private:
@@ -28,7 +28,7 @@ class Ready final : public HttpHandler {
   HttpReply on_request(const HttpRequest&) override {
     const auto later = std::make_shared<HttpLater>();
     later->give({.body = "ready"});
-    return {.later = later};
+    return later->reply();
   }
 };
 
@@ -65,10 +65,6 @@ class HttpLaterTest : public testing::Test {
   void give(std::size_t which, const std::string& body) {
     asked[which]->give({.body = body});
     loop.settle();
-  }
-  void give_all() {
-    for (std::size_t i = 0; i < asked.size(); ++i)
-      if (!asked[i]->given()) give(i, "late " + std::to_string(i));
   }
   // The bodies of what was said, in order, with a space behind each.
   static std::string bodies(const std::string& said) {
@@ -153,6 +149,15 @@ TEST_F(HttpLaterTest, AnUpgradeBehindWhatIsOwedIsRefusedInItsTurn) {
   give(0, "one");
   EXPECT_TRUE(wire.to_client.starts_with("HTTP/1.1 200 "));
   EXPECT_EQ(count(wire.to_client, "HTTP/1.1 400 "), 1u);
+}
+
+TEST_F(HttpLaterTest, AnEndpointThatForgetsToAnswerIsAnsweredFor) {
+  test::Wire& wire = ask(get("/slow") + get("/prompt"));
+  asked.clear();
+  loop.settle();
+  EXPECT_EQ(count(wire.to_client, "HTTP/1.1 500 "), 1u);
+  EXPECT_EQ(bodies(wire.to_client), "The endpoint did not answer.\n prompt ");
+  EXPECT_FALSE(wire.server_ended) << "what it knows of the connection is in order";
 }
 
 TEST_F(HttpLaterTest, AnAnswerToAConnectionThatHasGoneIsHeardByNobody) {
