@@ -66,8 +66,13 @@ void Client::deliver_batch(Subscription& subscription) {
 
 void Client::send_pushes(PushBatch& batch, std::size_t from, std::size_t to) {
   if (state_ != State::joining) return transport_.send(link_, framing_, batch, from, to);
-  // Nothing goes before the connect's reply.
-  waiting_->connecting->held.push_back(core::BlockRef::copy(batch.bytes_of(framing_, from, to)));
+  // Nothing goes before the connect's reply; behind it, the queue would have to take all at once.
+  Connecting& connecting = *waiting_->connecting;
+  const auto bytes = batch.bytes_of(framing_, from, to);
+  connecting.held_bytes += bytes.size();
+  if (connecting.held_bytes > clients_.parts_.options.recovery_max_bytes)
+    return disconnect(kDisconnectSlow);
+  connecting.held.push_back(core::BlockRef::copy(bytes));
 }
 
 Client::Verdict Client::judge(Subscription& subscription, const PushBatch& batch,

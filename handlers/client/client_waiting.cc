@@ -1,7 +1,7 @@
 // A client that waits: for what it is about to be subscribed to, since what it says next may depend
-// on it, or for the broker to take more. What it says meanwhile is put aside, and it is not read;
-// so what one client has waiting here is what it had sent at most, and a broker that does not keep
-// up is felt by those who ask it.
+// on it, for answers when very many are due, or for the broker to take more. What it says meanwhile
+// is put aside, and it is not read; so what one client has waiting here is what it had sent at
+// most, and a broker that does not keep up is felt by those who ask it.
 #include "handlers/client/client_waiting.h"
 
 #include <algorithm>
@@ -48,6 +48,7 @@ std::size_t Client::join_count() const {
 // published to a channel before is not for who subscribes behind that.
 bool Client::must_wait(Method method) const {
   if (method == Method::subscribe && pending_ > 0) return true;
+  if (pending_ >= kMostPending) return true;
   if (waiting_ != nullptr && (!waiting_->joins.empty() || waiting_->connecting)) return true;
   return !clients_.parts_.broker.has_room();
 }

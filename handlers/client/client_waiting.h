@@ -14,6 +14,9 @@
 
 namespace spate::handlers::client {
 
+// Answers that the broker owes to one client, before what it says next waits.
+inline constexpr std::uint32_t kMostPending = 512;
+
 // A subscription that the broker has been asked about.
 struct Joining {
   Joining(Client& of, const SubscribeRequest& asked, const Client::Terms& on, Client::Told tells,
@@ -53,6 +56,7 @@ struct Connecting {
   std::vector<std::string> unsubscribed;  // by the server meanwhile
   // Pushes that came before the connect's reply has left: finished frames.
   std::vector<core::BlockRef> held;
+  std::uint64_t held_bytes = 0;
 };
 
 struct ClientWaiting {

@@ -2,6 +2,7 @@
 // meanwhile.
 #include <gmock/gmock.h>
 
+#include "handlers/client/client_waiting.h"
 #include "tests/handlers/client/hub_world.h"
 #include "tests/handlers/client/signing.h"
 
@@ -105,6 +106,36 @@ TEST_F(ClientWaiting, QuestionsDoNotWaitForEachOther) {
   EXPECT_THAT(peer.take(),
               ElementsAre(HasSubstr(R"({"id":4,"history")"), HasSubstr(R"({"id":5,"presence")"),
                           HasSubstr(R"({"id":6,"presence_stats")")));
+}
+
+TEST_F(ClientWaiting, OnlySoManyAnswersAreDue) {
+  constexpr std::size_t kMost = handlers::client::kMostPending;
+  Peer& peer = subscribed();
+  std::size_t asked = 0;
+  const auto ask = [&](std::size_t questions) {
+    std::string frame;
+    for (std::size_t i = 0; i < questions; ++i)
+      frame += R"({"id":)" + std::to_string(10 + asked++) +
+               R"(,"presence":{"channel":"chat:a"}})"
+               "\n";
+    frame.pop_back();
+    say(peer, frame);
+  };
+  ask(kMost - 1);
+  EXPECT_FALSE(peer.paused);
+  ask(kMost);
+  ask(1);
+  EXPECT_TRUE(peer.paused);
+  EXPECT_EQ(world.later->waiting(), kMost);
+  answer();
+  EXPECT_EQ(world.later->waiting(), kMost) << "the next one";
+  for (std::size_t i = 0; i < kMost; ++i) answer();
+  EXPECT_FALSE(peer.paused);
+  answer_all();
+  const std::vector<std::string> heard = peer.take();
+  ASSERT_THAT(heard, SizeIs(2 * kMost));
+  for (std::size_t i = 0; i < heard.size(); ++i)
+    EXPECT_THAT(heard[i], testing::StartsWith("{\"id\":" + std::to_string(10 + i) + ","));
 }
 
 TEST_F(ClientWaiting, WithoutAnAnswerTheErrorIs100) {
@@ -374,6 +405,19 @@ TEST_F(ClientWaiting, AChannelThatIsUnsubscribedWhileConnectingIsSubscribedByNob
   EXPECT_THAT(peer.take().front(), HasSubstr(R"({"id":1,"connect":{)"));
   for (const char* name : {"chat:a", "chat:b"}) EXPECT_FALSE(peer.client->subscribed(name)) << name;
   EXPECT_EQ(channel("chat:b"), nullptr);
+}
+
+TEST_F(ClientWaiting, WhatComesDuringAConnectIsBounded) {
+  Peer& peer = connecting(R"("chat:a":{},"chat:b":{})");
+  answer();  // chat:a; chat:b stays out
+  const std::string data = '"' + std::string(world.options.recovery_max_bytes / 4, 'x') + '"';
+  for (int i = 0; i < 3; ++i) publish_elsewhere("chat:a", data);
+  EXPECT_FALSE(peer.over());
+  publish_elsewhere("chat:a", data);
+  EXPECT_EQ(peer.disconnected.code, 3008);
+  EXPECT_THAT(peer.take(), IsEmpty());
+  answer_all();
+  for (const char* name : {"chat:a", "chat:b"}) EXPECT_EQ(channel(name), nullptr);
 }
 
 TEST_F(ClientWaiting, WhoIsNeverAnsweredIsStale) {
