@@ -48,7 +48,14 @@ void ConnectionTable::receive(Connection& connection) {
 
 void ConnectionTable::replay(Connection& connection) {
   if (connection.stage != Stage::open || connection.hold == nullptr) return;
-  hand_over(connection, open_window(connection).window);
+  connection.replays = true;
+  mark_dirty(connection);
+}
+
+void ConnectionTable::replay_now(Connection& connection) {
+  connection.replays = false;
+  if (connection.stage != Stage::open || connection.hold == nullptr || !connection.reading) return;
+  with(connection, [&] { hand_over(connection, open_window(connection).window); });
 }
 
 void ConnectionTable::hand_over(Connection& connection, const ReceiveWindow& window) {

@@ -128,6 +128,7 @@ void ConnectionTable::on_turn_end() {
     if (!connection.live()) continue;
     if (connection.backlog != nullptr) flush_backlog(connection);
     settle(connection);
+    if (connection.replays) replay_now(connection);
     if (connection.layered) receive_held(connection);
   }
   dirty_.clear();

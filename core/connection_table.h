@@ -84,7 +84,9 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   // Sends what has gathered now. Whether the kernel took it all; only during a call about
   // `connection`.
   bool flush_now(Connection& connection);
-  // Calls on_bytes with what is kept and nothing new, for a protocol that had left some of it.
+  // Calls on_bytes with what is kept and nothing new, for a protocol that had left some of it: at
+  // the end of the turn, for another connection's bytes may lie in the ring now. Not while it is
+  // paused.
   void replay(Connection& connection);
 
   void pause_reading(Connection& connection);
@@ -163,6 +165,7 @@ class ConnectionTable final : public EventSink, public TurnObserver {
     std::size_t room;  // behind the kept bytes
   };
   Opened open_window(Connection& connection);
+  void replay_now(Connection& connection);
   void hand_over(Connection& connection, const ReceiveWindow& window);
   void discard(Connection& connection);
   void keep(Connection& connection, const ReceiveWindow& window, const Kept& kept);

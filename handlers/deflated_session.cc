@@ -29,6 +29,11 @@ void DeflatedSession::on_open(core::Connection& connection) {
   adopt(connection, {});
 }
 
+void DeflatedSession::on_resumed(core::Connection& connection) {
+  Session::on_resumed(connection);
+  table_.replay(connection);
+}
+
 void DeflatedSession::on_close(core::Connection& connection, core::CloseCause cause) {
   const DeflatePeer peer = peer_of(connection);
   Session::on_close(connection, cause);  // the handler may still be told

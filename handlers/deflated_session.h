@@ -11,6 +11,7 @@
 
 namespace spate::handlers {
 
+// What had been received when a connection was paused stays compressed until it is resumed.
 class DeflatedSession final : public Session {
  public:
   // options.deflation is not null.
@@ -26,6 +27,7 @@ class DeflatedSession final : public Session {
 
   void on_open(core::Connection& connection) override;
   core::Kept on_bytes(core::Connection& connection, const core::ReceiveWindow& window) override;
+  void on_resumed(core::Connection& connection) override;
   void on_close(core::Connection& connection, core::CloseCause cause) override;
 
  private:

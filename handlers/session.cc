@@ -45,13 +45,13 @@ void Session::on_open(Connection& connection) {
 }
 
 Kept Session::on_bytes(Connection& connection, const core::ReceiveWindow& window) {
-  return receive(connection, window, [&](MessageDecoder& decoder, const Event& event) {
+  return receive<false>(connection, window, [&](MessageDecoder& decoder, const Event& event) {
     deliver(connection, &decoder, event.opcode, event.payload);
   });
 }
 
 Kept DeflatedSession::on_bytes(Connection& connection, const core::ReceiveWindow& window) {
-  return receive(connection, window, [&](MessageDecoder& decoder, const Event& event) {
+  return receive<true>(connection, window, [&](MessageDecoder& decoder, const Event& event) {
     if (event.rsv != 0)
       deliver_inflated(connection, event.opcode, event.payload);
     else  // an echo that may be compressed does not leave from where it came
@@ -60,18 +60,21 @@ Kept DeflatedSession::on_bytes(Connection& connection, const core::ReceiveWindow
   });
 }
 
-template <typename Deliver>
+// `stops`: a message that pauses the connection is its last until then. Where messages are no
+// larger than what was received the rest of that is delivered all the same: it is little, and
+// asking costs each message something.
+template <bool stops, typename Deliver>
 Kept Session::receive(Connection& connection, const core::ReceiveWindow& window,
                       Deliver&& deliver) {
   auto& half = *std::launder(reinterpret_cast<HalfMessage*>(window.state));
   MessageDecoder decoder(options_.rules, half.decoder, window.bytes, window.floor);
-  const Kept kept = decode(connection, decoder, half, window.received, deliver);
+  const Kept kept = decode<stops>(connection, decoder, half, window.received, deliver);
   if (decoder.continuations() > 0) [[unlikely]]
     metrics_->other_frames_received[0].add(decoder.continuations());
   return kept;
 }
 
-template <typename Deliver>
+template <bool stops, typename Deliver>
 Kept Session::decode(Connection& connection, MessageDecoder& decoder, HalfMessage& half,
                      std::size_t received, Deliver& deliver) {
   for (;;) {
@@ -96,7 +99,17 @@ Kept Session::decode(Connection& connection, MessageDecoder& decoder, HalfMessag
         return {};
     }
     if (connection.stage != core::Stage::open) return {};
+    if constexpr (stops)
+      if (!connection.reading) return leave(decoder, half);
   }
+}
+
+// What is not decoded yet, whole frames perhaps.
+Kept Session::leave(MessageDecoder& decoder, HalfMessage& half) {
+  const Bytes rest = decoder.rest();
+  if (rest.empty() && !half.decoder.in_message()) return {};
+  half.in_frame = false;
+  return {.bytes = rest, .wanted_bytes = rest.size(), .state = true};
 }
 
 void Session::deliver(Connection& connection, MessageDecoder* in_place, Opcode opcode,

@@ -120,7 +120,7 @@ class Session : public core::Protocol {
   static_assert(sizeof(HalfMessage) <= core::kProtocolStateBytes);
 
   // `Deliver` takes each message.
-  template <typename Deliver>
+  template <bool stops, typename Deliver>
   core::Kept receive(core::Connection& connection, const core::ReceiveWindow& window,
                      Deliver&& deliver);
   void begin(core::Connection& connection, DeflatePeer peer);
@@ -135,13 +135,14 @@ class Session : public core::Protocol {
   }
 
  private:
-  template <typename Deliver>
+  template <bool stops, typename Deliver>
   core::Kept decode(core::Connection& connection, codec::MessageDecoder& decoder, HalfMessage& half,
                     std::size_t received, Deliver& deliver);
   void time_handler(WebSocket& socket, const Message& message);
   void on_thrown(core::Connection& connection);
   void answer_ping(core::Connection& connection, codec::MessageDecoder& decoder, Bytes payload);
   void on_peer_close(core::Connection& connection, Bytes payload);
+  static core::Kept leave(codec::MessageDecoder& decoder, HalfMessage& half);
   core::Kept keep(core::Connection& connection, codec::MessageDecoder& decoder, HalfMessage& half,
                   std::size_t received);
   bool send_in_place(core::Connection& connection, codec::MessageDecoder& decoder,

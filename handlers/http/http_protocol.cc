@@ -319,7 +319,7 @@ void HttpProtocol::pay(Connection& connection) {
     if (owes(connection)) table_.disarm(connection);
     if (!resumes) continue;
     table_.resume_reading(connection);
-    if (connection.hold != nullptr) table_.replay(connection);
+    table_.replay(connection);
   }
 }
 
@@ -404,7 +404,7 @@ void HttpProtocol::on_overflow(Connection& connection) {
 void HttpProtocol::on_drained(Connection& connection) {
   if (!owes(connection)) expect_request(connection);
   table_.with(connection, [&] { pay(connection); });
-  if (connection.hold != nullptr && connection.reading) table_.replay(connection);
+  table_.replay(connection);
 }
 
 Tick HttpProtocol::on_timer(Connection& connection, Tick now) {

@@ -248,6 +248,53 @@ TEST_F(ConnectionReceive, APausedConnectionIsNotReadUntilItIsResumed) {
   EXPECT_EQ(protocol.count("bytes:two"), 1u);
 }
 
+// In one connection's turn another is resumed, which had left some of what it was given.
+TEST_F(ConnectionReceive, WhatWasLeftComesAgainWhenNobodyElseHasTheRing) {
+  start();
+  Wire *left = nullptr, *other = nullptr;
+  std::string in_the_ring;
+  bool again = false;
+  protocol.bytes_hook = [&](Connection& connection, const ReceiveWindow& window) -> Kept {
+    if (other != nullptr && &connection == other->connection) {
+      loop->table.resume_reading(*left->connection);
+      loop->table.replay(*left->connection);
+      EXPECT_FALSE(again);
+      in_the_ring = as_text(window.bytes);
+      return {};
+    }
+    if (std::exchange(again, window.received == 0)) return {};
+    if (window.received == 0) return {};
+    loop->table.pause_reading(connection);
+    return {.bytes = window.bytes, .wanted_bytes = window.bytes.size(), .state = true};
+  };
+  left = &loop->connect(protocol);
+  left->to_server = "left";
+  loop->settle();
+  EXPECT_EQ(protocol.count("bytes:left"), 1u);
+  other = &loop->connect(protocol);
+  other->to_server = "others";
+  loop->settle();
+  EXPECT_EQ(in_the_ring, "others");
+  EXPECT_TRUE(again);
+  EXPECT_EQ(protocol.count("bytes:left"), 2u);
+  EXPECT_EQ(left->connection->hold, nullptr);
+}
+
+TEST_F(ConnectionReceive, APausedConnectionIsNotGivenWhatItLeft) {
+  start();
+  protocol.bytes_hook = [&](Connection& connection, const ReceiveWindow& window) -> Kept {
+    loop->table.pause_reading(connection);
+    return {.bytes = window.bytes, .wanted_bytes = window.bytes.size(), .state = true};
+  };
+  Wire& wire = loop->connect(protocol);
+  wire.to_server = "left";
+  loop->settle();
+  loop->table.replay(*wire.connection);
+  loop->settle();
+  EXPECT_EQ(protocol.count("bytes:left"), 1u);
+  EXPECT_NE(wire.connection->hold, nullptr);
+}
+
 TEST_F(ConnectionReceive, RefusedAndInterruptedReceivesAreTriedAgain) {
   start();
   for (const int error : {EAGAIN, EINTR}) {

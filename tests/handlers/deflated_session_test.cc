@@ -60,6 +60,33 @@ TEST_F(DeflatedSessionTest, AnEmptyMessageMayBeCompressed) {
   EXPECT_EQ(Peer().read(wire.to_client), (std::vector{plain(""), plain("", Opcode::binary)}));
 }
 
+// A small frame may hold a large message: one that pauses is not followed by others.
+TEST_F(DeflatedSessionTest, BehindAPauseNothingIsInflated) {
+  Wire& wire = connect();
+  Peer peer;
+  std::vector<std::string> taken;
+  handler.message_hook = [&](WebSocket&, const Message& message) {
+    taken.emplace_back(as_text(message.payload));
+    loop->table.pause_reading(*wire.connection);
+  };
+  const std::string last = peer.frame(json(400));
+  say(wire, peer.frame(json(1000)) + peer.frame(json(500)) +
+                peer.frame(noise(3000), Opcode::binary) + std::string(Frames().text("plain")) +
+                last.substr(0, 20));
+  wire.to_server = last.substr(20);
+  const std::vector<std::string> all{json(1000), json(500), noise(3000), "plain", json(400)};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    loop->live(core::ticks_of_ms(10'000));
+    ASSERT_EQ(taken.size(), i + 1);
+    EXPECT_EQ(taken.back(), all[i]);
+    EXPECT_FALSE(wire.closed) << "time rests meanwhile";
+    loop->table.resume_reading(*wire.connection);
+    loop->settle();
+  }
+  EXPECT_EQ(taken.size(), all.size());
+  EXPECT_EQ(wire.connection->hold, nullptr);
+}
+
 // Fragments, with control frames in between, however the bytes come.
 TEST_F(DeflatedSessionTest, AnswersAlikeHoweverTheBytesAreCut) {
   Peer peer;
