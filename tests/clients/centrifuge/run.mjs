@@ -2,8 +2,9 @@
 //
 //   node tests/clients/centrifuge/run.mjs --spate FILE TOPIC [--workers N] [--only REGEX]
 //
-// TOPIC is a file of topics/. Servers have N workers (1) where a check does not need another number. Prints `ok CHECK` or `not ok CHECK: why`, and ends with 0 when all
-// passed. Without the npm packages it fails, or, with SETUP=0, is skipped with status 77.
+// TOPIC is a file of topics/. Servers have N workers (1) where a check does not need another number.
+// Prints `ok CHECK` or `not ok CHECK: why`, and ends with 0 when all passed. Without the npm packages
+// it fails, or, with SETUP=0, is skipped with status 77.
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 

@@ -5,6 +5,7 @@ import { check, until } from '../checks.mjs';
 import { encodings } from '../encoding.mjs';
 import { Sdk, withSdk } from '../sdk.mjs';
 import { Spate } from '../spate.mjs';
+import { tokenOf } from '../token.mjs';
 import { Wire } from '../wire.mjs';
 
 const numbers = (count) => Array.from({ length: count }, (_, i) => i + 1);
@@ -86,6 +87,34 @@ withSdk('is there once after a worker was killed', async (scope, sdk) => {
   ids.sort();
   const there = async () => Object.keys((await spate.api('presence', { channel })).presence).sort();
   await until('they are there, and nobody else', async () => `${await there()}` === `${ids}`);
+});
+
+withSdk('says who did not come back after all processes were killed', async (scope, sdk) => {
+  const channel = 'kept:events';
+  const spate = await Spate.start({ 'presence-events': channel, 'presence-grace-ms': 2000 });
+  const users = { back: scope.user(), gone: scope.user() };
+  const [back, gone] = Object.values(users).map(
+    (user) => new Sdk(scope, spate, sdk, { token: tokenOf(user) }),
+  );
+  await back.connected();
+  await gone.connected();
+  gone.client.on('connecting', () => gone.close());
+  const killed = [...spate.workers(), spate.broker()].filter((pid) => pid !== undefined);
+  killed.forEach((pid) => process.kill(pid, 'SIGKILL'));
+  const eventsOf = async (user) => {
+    const { publications } = await spate.api('history', { channel, limit: -1 });
+    return publications.filter(({ data }) => data.user === user).map(({ data }) => data.event);
+  };
+  await until('one is offline', async () => {
+    const events = await eventsOf(users.gone).catch(() => []); // a process that was killed
+    return events.includes('offline');
+  });
+  await back.journal.take('connected', 2, ({ event }) => event === 'connected');
+  assert.deepEqual(await eventsOf(users.gone), ['online', 'offline']);
+  assert.deepEqual(await eventsOf(users.back), ['online']);
+  const status = (await spate.api('users', { users: Object.values(users) })).users;
+  assert.deepEqual([status[users.gone].online, status[users.gone].connections], [false, 0]);
+  assert.deepEqual([status[users.back].online, status[users.back].connections], [true, 1]);
 });
 
 for (const encoding of encodings)
