@@ -61,7 +61,7 @@ void ToldSubscription::copy(const SubscribeResult& from) {
     auto& copied = tags.emplace_back();
     for (const hub::Tag& tag : kept.publication.tags)
       copied.push_back({keep(tag.key), keep(tag.value)});
-    copy.exclude_users = {};
+    copy.exclude_users = copy.exclude_clients = {};
   }
   for (std::size_t i = 0; i < publications.size(); ++i) publications[i].publication.tags = tags[i];
   result.publications = publications;

@@ -212,7 +212,8 @@ void Client::finish_join(Joining& joining, const hub::HistoryResult& history) {
   result.positioned = true;
   result.recoverable = terms.recoverable;
   result.position = history.top;
-  FittingPublications fitting(encoding(), user());
+  const hub::ClientId::Text id = id_.text();
+  FittingPublications fitting(encoding(), user(), hub::view(id));
   if (wants_recovery(request, terms.recoverable, options)) {
     const auto mode = options.force_recovery_mode;
     const StreamPosition asked = position_asked(request);

@@ -21,10 +21,18 @@ bool fits(hub::DataFormat format, std::string_view data) {
   return false;
 }
 
+namespace {
+
+bool lists(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
 bool FittingPublications::add(std::span<const hub::KeptPublication> publications) {
   fitting_.reserve(fitting_.size() + publications.size());
   for (const hub::KeptPublication& kept : publications) {
-    if (std::ranges::find(kept.exclude_users, user_) != kept.exclude_users.end()) continue;
+    if (lists(kept.exclude_users, user_) || lists(kept.exclude_clients, client_)) continue;
     hub::KeptPublication& fits = fitting_.emplace_back(kept);
     if (encoding_ != Encoding::json) continue;
     if (!is_json(kept.publication.data)) return false;

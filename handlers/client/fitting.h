@@ -1,5 +1,5 @@
-// Kept publications, made fit for one receiver: without those that are not for its user, and, for
-// JSON, each payload on one line.
+// Kept publications, made fit for one receiver: without those that are not for it or its user, and,
+// for JSON, each payload on one line.
 #pragma once
 
 #include <deque>
@@ -18,8 +18,8 @@ bool fits(hub::DataFormat format, std::string_view data);
 
 class FittingPublications {
  public:
-  FittingPublications(Encoding encoding, std::string_view user)
-      : encoding_(encoding), user_(user) {}
+  FittingPublications(Encoding encoding, std::string_view user, std::string_view client)
+      : encoding_(encoding), user_(user), client_(client) {}
 
   // False: a payload is not JSON and the receiver takes nothing else.
   bool add(std::span<const hub::KeptPublication> publications);
@@ -29,6 +29,7 @@ class FittingPublications {
  private:
   const Encoding encoding_;
   const std::string_view user_;
+  const std::string_view client_;
   std::vector<hub::KeptPublication> fitting_;
   std::deque<std::string> lines_;
 };

@@ -40,8 +40,9 @@ struct PublishRequest {
       idempotency_key{};             // empty: none. Per channel; results are kept for five minutes
   std::uint64_t version = 0;         // 0: none. Not above the channel's last: dropped silently
   std::string_view version_epoch{};  // versions are compared within one only; empty: within any
-  std::span<const std::string_view> exclude_users{};    // kept: holds in recovery too
-  std::span<const std::string_view> exclude_clients{};  // holds while they live
+  // Kept: they hold in recovery too.
+  std::span<const std::string_view> exclude_users{};
+  std::span<const std::string_view> exclude_clients{};
 };
 
 struct PublishResult {
@@ -63,6 +64,7 @@ struct HistoryRequest {
 struct KeptPublication {
   Publication publication{};
   std::span<const std::string_view> exclude_users{};
+  std::span<const std::string_view> exclude_clients{};
 };
 
 struct HistoryResult {

@@ -59,7 +59,8 @@ constexpr ChannelOption kTable[] = {
     {"publication_data_format", &Options::publication_data_format,
      "what clients may publish: anything that is not empty; JSON; a JSON object; anything"},
     {"exclude_publisher", &Options::exclude_publisher,
-     "a client's publication is not sent back to that client"},
+     "a client's publication is not sent back to that client, nor in its recovery; a call of "
+     "`history` tells it"},
     {"slow_policy", &Options::slow_policy,
      "what happens to a subscriber that reads too slowly; conflate rules out positioning and "
      "recovery"},

@@ -431,7 +431,7 @@ void Hub::take_missed(const std::string& name, StreamPosition since, std::uint32
   }
   for (const KeptPublication& kept : result.publications)
     on_publication(name, kept.publication, {kept.publication.offset, result.top.epoch},
-                   kept.exclude_users, {});
+                   kept.exclude_users, kept.exclude_clients);
 }
 
 // Each takes its subscription out of the list, which moves ones from behind into the hole, that

@@ -113,7 +113,8 @@ void put_publication(Out& out, const PublicationRecord& record, const PublishReq
   if (record.key) flags |= kHasKey;
   if (publication.info) flags |= kHasInfo;
   if (!publication.tags.empty()) flags |= kHasTags;
-  if (!request.exclude_users.empty()) flags |= kHasExcluded;
+  const bool excludes = !request.exclude_users.empty() || !request.exclude_clients.empty();
+  if (excludes) flags |= kHasExcluded;
   put_stream(out, record.stream, flags);
   if (record.key) out.put(*record.key);
   out.put_text(publication.data);
@@ -128,9 +129,11 @@ void put_publication(Out& out, const PublicationRecord& record, const PublishReq
     out.put_text(tag.key);
     out.put_text(tag.value);
   }
-  if (!request.exclude_users.empty())
-    out.put(static_cast<std::uint32_t>(request.exclude_users.size()));
-  for (const std::string_view user : request.exclude_users) out.put_text(user);
+  if (!excludes) return;
+  for (const auto list : {request.exclude_users, request.exclude_clients}) {
+    out.put(static_cast<std::uint32_t>(list.size()));
+    for (const std::string_view name : list) out.put_text(name);
+  }
 }
 
 struct TakenStream {
@@ -287,27 +290,34 @@ bool PublicationReader::add(const core::RecordLog::Record& record) {
   kept.publication.data = in.take_text();
   if ((taken.flags & kHasInfo) != 0) kept.publication.info = take_info(in);
   const std::size_t tags = tags_.size();
-  const std::size_t excluded = excluded_.size();
   // The counts are not believed: each turn takes bytes, or ends it.
   std::uint32_t left = (taken.flags & kHasTags) != 0 ? in.take<std::uint32_t>() : 0;
   for (; left > 0 && in.ok(); --left) {
     const std::string_view key = in.take_text();
     tags_.push_back({key, in.take_text()});
   }
-  left = (taken.flags & kHasExcluded) != 0 ? in.take<std::uint32_t>() : 0;
-  for (; left > 0 && in.ok(); --left) excluded_.push_back(in.take_text());
-  lists_.push_back({tags_.size() - tags, excluded_.size() - excluded});
+  Lists& lists = lists_.emplace_back();
+  lists.tags = tags_.size() - tags;
+  if ((taken.flags & kHasExcluded) == 0) return in.ok();
+  for (std::size_t* const count : {&lists.users, &lists.clients}) {
+    const std::size_t before = excluded_.size();
+    for (left = in.take<std::uint32_t>(); left > 0 && in.ok(); --left)
+      excluded_.push_back(in.take_text());
+    *count = excluded_.size() - before;
+  }
   return in.ok();
 }
 
 std::span<const KeptPublication> PublicationReader::finish() {
   const Tag* tag = tags_.data();
-  const std::string_view* user = excluded_.data();
+  const std::string_view* excluded = excluded_.data();
   for (std::size_t i = 0; i < publications_.size(); ++i) {
     publications_[i].publication.tags = {tag, lists_[i].tags};
-    publications_[i].exclude_users = {user, lists_[i].excluded};
     tag += lists_[i].tags;
-    user += lists_[i].excluded;
+    publications_[i].exclude_users = {excluded, lists_[i].users};
+    excluded += lists_[i].users;
+    publications_[i].exclude_clients = {excluded, lists_[i].clients};
+    excluded += lists_[i].clients;
   }
   return publications_;
 }

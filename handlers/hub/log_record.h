@@ -1,6 +1,6 @@
 // What a LogBroker's records look like inside.
 //
-//   publication   stream · [key] · data · [info] · tags · exclude_users
+//   publication   stream · [key] · data · [info] · tags · [exclude_users · exclude_clients]
 //   state         stream · used                      a stream of which no publication says it all
 //   result        key · time · position              what a request with an idempotency key came to
 //   user          since · name                       who is online; until the last word of that
@@ -121,12 +121,13 @@ class PublicationReader {
  private:
   struct Lists {
     std::size_t tags;
-    std::size_t excluded;
+    std::size_t users;
+    std::size_t clients;
   };
   std::vector<KeptPublication> publications_;
   std::vector<Lists> lists_;  // how many of each publication's
   std::vector<Tag> tags_;
-  std::vector<std::string_view> excluded_;
+  std::vector<std::string_view> excluded_;  // each publication's users, then its clients
 };
 
 }  // namespace spate::handlers::hub

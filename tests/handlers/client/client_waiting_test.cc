@@ -65,10 +65,12 @@ class ClientWaiting : public testing::Test {
     world.settle();
   }
   // Past the worker, as another one's publications come.
-  void publish_elsewhere(std::string_view channel, std::string_view data) {
+  void publish_elsewhere(std::string_view channel, std::string_view data,
+                         const std::vector<std::string_view>& exclude_clients = {}) {
     hub::PublishRequest request;
     request.channel = channel;
     request.publication.data = data;
+    request.exclude_clients = exclude_clients;
     request.history = world.rules.options_of(channel)->history;
     world.broker->publish(request, [](const hub::PublishResult&) {});
     world.settle();
@@ -341,6 +343,18 @@ TEST_F(ClientWaiting, APublicationBetweenAskingAndTheAnswerIsSeenOnce) {
   EXPECT_THAT(peer.take(), ElementsAre(HasSubstr(R"("offset":1)")));
   publish_elsewhere("chat:a", "2");
   EXPECT_THAT(peer.take(), ElementsAre(HasSubstr(R"("pub":{"data":2)")));
+}
+
+// A worker that has missed events reads them in the history.
+TEST_F(ClientWaiting, WhoWasLeftOutIsLeftOutOfWhatWasMissedToo) {
+  Peer& anna = subscribed();
+  const hub::ClientId::Text id = anna.client->id().text();
+  world.hub.catch_up();
+  publish_elsewhere("chat:a", "1", {hub::view(id)});
+  publish_elsewhere("chat:a", "2");
+  EXPECT_THAT(anna.take(), IsEmpty());
+  answer_all();
+  EXPECT_THAT(anna.take(), ElementsAre(HasSubstr(R"("pub":{"data":2,"offset":2})")));
 }
 
 // --- Connects with subscriptions.

@@ -68,8 +68,8 @@ Publication publication(std::string_view data, std::uint64_t offset = 0) {
   return result;
 }
 
-const hub::KeptPublication kMissed[] = {{publication(R"({"n":43})", 43), {}},
-                                        {publication(R"({"n":44})", 44), {}}};
+const hub::KeptPublication kMissed[] = {{publication(R"({"n":43})", 43), {}, {}},
+                                        {publication(R"({"n":44})", 44), {}, {}}};
 
 const Row kReplies[] = {
     {"error", [](MessageWriter& w, std::string& out) { w.error(out, 4, kErrorPermissionDenied); },
@@ -113,7 +113,7 @@ const Row kReplies[] = {
      }},
     {"connected, with everything",
      [](MessageWriter& w, std::string& out) {
-       const hub::KeptPublication missed[] = {{publication("1", 4), {}}};
+       const hub::KeptPublication missed[] = {{publication("1", 4), {}, {}}};
        const ConnectedSubscription subs[] = {{"#42",
                                               {.recoverable = true,
                                                .positioned = true,

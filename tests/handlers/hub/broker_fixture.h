@@ -120,7 +120,7 @@ class BrokerTest : public testing::Test {
       if (result.wrong_epoch) kept.error = "wrong_epoch";
       kept.top = result.top;
       for (const KeptPublication& each : result.publications)
-        kept.publications.push_back(RecordingSink::describe(each.publication, each.exclude_users));
+        kept.publications.push_back(RecordingSink::describe(each));
     });
     host_->settle();
     EXPECT_TRUE(answered);

@@ -80,14 +80,17 @@ TEST_P(EveryBroker, HistoryKeepsTheLastOnesWithAllThatTheySaid) {
   post.info = ClientInfo{"ann", "c1", "{\"a\":1}", "chan"};
   post.tags = tags;
   post.exclude_users = {"bob", "eve"};
-  post.exclude_clients = {"c9"};  // not kept
+  post.exclude_clients = {"c9"};
   publish(post);
   const Kept all = read("news");
   EXPECT_EQ(all.top.offset, 5u);
   EXPECT_THAT(all.publications,
               ElementsAre("3 c", "4 d",
                           std::string("5 ") + std::string("\0raw", 4) +
-                              " from=ann/c1/{\"a\":1}/chan k=v =w not=bob not=eve"));
+                              " from=ann/c1/{\"a\":1}/chan k=v =w not=bob not=eve not_client=c9"));
+  post.exclude_users = {};
+  publish(post);
+  EXPECT_THAT(read("news").publications.back(), testing::EndsWith("=w not_client=c9"));
 }
 
 TEST_P(EveryBroker, HistoryIsReadForwardAndBackwardFromAnyPlace) {

@@ -285,6 +285,8 @@ TEST(LogRecord, NoTruncationIsReadPast) {
   request.publication.info = ClientInfo{"u", "c", "conn", "chan"};
   request.publication.tags = tags;
   request.exclude_users = excluded;
+  const std::vector<std::string_view> excluded_clients{"c1"};
+  request.exclude_clients = excluded_clients;
   PublicationRecord record;
   record.stream.channel = "channel";
   record.stream.offset = 7;
@@ -308,9 +310,8 @@ TEST(LogRecord, NoTruncationIsReadPast) {
       EXPECT_EQ(decoded->stream.channel, "channel");
       EXPECT_EQ(decoded->stream.version, 3u);
       EXPECT_EQ(decoded->result->key, (KeyHash{1, 2}));
-      EXPECT_EQ(
-          RecordingSink::describe(reader.finish()[0].publication, reader.finish()[0].exclude_users),
-          "7 data from=u/c/conn/chan k=v key=value not=ann not=bob");
+      EXPECT_EQ(RecordingSink::describe(reader.finish()[0]),
+                "7 data from=u/c/conn/chan k=v key=value not=ann not=bob not_client=c1");
     }
   }
 }

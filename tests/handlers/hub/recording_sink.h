@@ -24,10 +24,8 @@ class RecordingSink final : public handlers::hub::BrokerSink {
                       StreamPosition position, std::span<const std::string_view> exclude_users,
                       std::span<const std::string_view> exclude_clients) override {
     EXPECT_EQ(publication.offset, position.offset);
-    std::string line = "pub " + std::string(channel) + " " + describe(publication, exclude_users);
-    for (const std::string_view client : exclude_clients)
-      line += " not_client=" + std::string(client);
-    lines.push_back(std::move(line));
+    lines.push_back("pub " + std::string(channel) + " " +
+                    describe(publication, exclude_users, exclude_clients));
     positions.push_back(position);
   }
   void on_join(std::string_view channel, const ClientInfo& info) override {
@@ -42,14 +40,19 @@ class RecordingSink final : public handlers::hub::BrokerSink {
   }
 
   static std::string describe(const Publication& publication,
-                              std::span<const std::string_view> exclude_users) {
+                              std::span<const std::string_view> exclude_users,
+                              std::span<const std::string_view> exclude_clients) {
     std::string line = std::to_string(publication.offset) + " ";
     line += publication.data;
     if (publication.info) line += " from=" + name(*publication.info);
     for (const auto& tag : publication.tags)
       line += " " + std::string(tag.key) + "=" + std::string(tag.value);
     for (const std::string_view user : exclude_users) line += " not=" + std::string(user);
+    for (const std::string_view each : exclude_clients) line += " not_client=" + std::string(each);
     return line;
+  }
+  static std::string describe(const handlers::hub::KeptPublication& kept) {
+    return describe(kept.publication, kept.exclude_users, kept.exclude_clients);
   }
   static std::string name(const ClientInfo& info) {
     std::string text = std::string(info.user) + "/" + std::string(info.client);
