@@ -153,8 +153,8 @@ void Client::history_read(std::uint32_t id, const hub::HistoryResult& result) {
   if (result.wrong_epoch)
     return refuse(id, Method::history, {}, kErrorUnrecoverablePosition,
                   "the stream has another epoch");
-  FittingPublications fitting(encoding(), user(),
-                              {});  // its own, which it was not sent, are history
+  // What it published and was not sent is part of the history.
+  FittingPublications fitting(encoding(), user(), {});
   if (!fitting.add(result.publications)) {
     clients_.count(hub::Ended::payload);
     return disconnect(kDisconnectInappropriateProtocol);
