@@ -81,6 +81,7 @@ export const channels = {
 
 const running = new Set();
 process.on('exit', () => running.forEach((spate) => spate.process.kill('SIGKILL')));
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 export class Spate {
   static binary = '';
