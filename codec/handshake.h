@@ -117,7 +117,7 @@ struct Handshake {
   std::string_view key;     // Sec-WebSocket-Key, 24 characters
   std::string_view origin;  // empty when has_origin is false: the client is no browser's page
   bool has_origin = false;
-  SubprotocolOffers offers;  // tokens, each once
+  SubprotocolOffers offers;    // tokens, each once
   ExtensionOffers extensions;  // well-formed
 };
 

@@ -11,7 +11,8 @@
 
 namespace spate::handlers {
 
-// Reads the files; what is in them is judged by TlsContext::create. The complaint names the setting.
+// Reads the files; what is in them is judged by TlsContext::create. The complaint names the
+// setting.
 struct TlsFiles {
   core::TlsCredentials credentials;
   std::optional<Complaint> complaint;

@@ -55,8 +55,8 @@ inline Identity make_identity(const std::string& names, long valid_seconds = 360
   };
   extend(NID_subject_alt_name, names.c_str());
   if (issuer == nullptr) extend(NID_basic_constraints, "critical,CA:TRUE");
-  SPATE_CHECK(X509_sign(x509, issuer != nullptr ? issuer->pkey.get() : made.pkey.get(),
-                        EVP_sha256()) > 0);
+  SPATE_CHECK(
+      X509_sign(x509, issuer != nullptr ? issuer->pkey.get() : made.pkey.get(), EVP_sha256()) > 0);
   made.certificate = pem_of([&](BIO* out) { return PEM_write_bio_X509(out, x509); });
   made.key = pem_of([&](BIO* out) {
     return PEM_write_bio_PrivateKey(out, made.pkey.get(), nullptr, nullptr, 0, nullptr, nullptr);

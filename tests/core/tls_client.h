@@ -17,10 +17,10 @@ class TlsClient {
  public:
   struct Options {
     int version = TLS1_3_VERSION;
-    std::string name{};                                          // SNI
-    std::string protocols{};                                     // ALPN, length-prefixed
-    const Identity* identity = nullptr;                          // shown when asked for one
-    SSL_SESSION* resume = nullptr;                               // borrowed
+    std::string name{};                  // SNI
+    std::string protocols{};             // ALPN, length-prefixed
+    const Identity* identity = nullptr;  // shown when asked for one
+    SSL_SESSION* resume = nullptr;       // borrowed
   };
 
   TlsClient(Wire& wire, const Options& options)

@@ -197,7 +197,8 @@ TEST_F(Tls, EveryOperationBelowMayFail) {
       talk(client);
       if (fault.error != ECONNRESET || !wire.reset) {
         EXPECT_EQ(client.received, text);
-        // The last operation is our closing alert; a peer that has closed already is not waited for.
+        // The last operation is our closing alert; a peer that has closed already is not waited
+        // for.
         EXPECT_TRUE(client.ended || loop->transport.operations() == at + 1);
       }
       wire.client_ended = true;
@@ -249,8 +250,8 @@ TEST_F(Tls, TheNameAskedForChoosesTheCertificate) {
     TlsClient client(connect(), {.name = name});
     talk(client);
     ASSERT_TRUE(client.established());
-    const std::unique_ptr<X509, decltype(&X509_free)> shown(
-        SSL_get1_peer_certificate(client.tls()), X509_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> shown(SSL_get1_peer_certificate(client.tls()),
+                                                            X509_free);
     EXPECT_EQ(X509_cmp(shown.get(), identity->x509.get()), 0) << name;
   }
 }
@@ -385,8 +386,8 @@ TEST_F(Tls, HandshakesHaveABoundedShareOfATurn) {
                       {.handshake_ns_per_turn = 1});
   std::vector<std::unique_ptr<TlsClient>> clients;
   for (int i = 0; i < 3; ++i) {
-    clients.push_back(std::make_unique<TlsClient>(loop->connect(echo, &strict),
-                                                  TlsClient::Options{}));
+    clients.push_back(
+        std::make_unique<TlsClient>(loop->connect(echo, &strict), TlsClient::Options{}));
     clients.back()->step();
   }
   // The clock of this loop stands: all of this is one turn.
@@ -403,8 +404,7 @@ TEST(TlsContextErrors, NameTheFileAndTheRemedy) {
   const Identity other = make_identity("DNS:other.example");
   const Identity old = make_identity("DNS:old.example", -3600);
   const auto error_of = [](const TlsPair& pair) {
-    const auto made = TlsContext::create(
-        {.pairs = {pair}, .client_ca_name = {}, .client_ca = {}});
+    const auto made = TlsContext::create({.pairs = {pair}, .client_ca_name = {}, .client_ca = {}});
     return made.ok() ? "none" : made.error();
   };
   EXPECT_THAT(error_of({"c.pem", "nothing", "k.pem", good.key}),

@@ -1,5 +1,5 @@
-// Feeds every file below the folders given to the fuzz target, each from an exact-size heap block so
-// that an over-read is seen by a sanitizer. Exit 1 when there was nothing to replay.
+// Feeds every file below the folders given to the fuzz target, each from an exact-size heap block
+// so that an over-read is seen by a sanitizer. Exit 1 when there was nothing to replay.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -48,8 +48,7 @@ class Peek {
   }
   // The status line of a request's response; with it come the session's tickets.
   std::string ask(const std::string& path) {
-    const std::string request =
-        "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     SSL_write(tls_.get(), request.data(), static_cast<int>(request.size()));
     char answer[4096];
     const int bytes = SSL_read(tls_.get(), answer, sizeof answer);
@@ -70,9 +69,8 @@ class Peek {
 class TlsServer : public SystemTest {
  protected:
   void start(std::vector<std::string> flags) {
-    flags.insert(flags.begin(),
-                 {"--echo", "/echo", "--tls-cert", files_.certificate(), "--tls-key", files_.key(),
-                  "--listen", "tls:127.0.0.1:0"});
+    flags.insert(flags.begin(), {"--echo", "/echo", "--tls-cert", files_.certificate(), "--tls-key",
+                                 files_.key(), "--listen", "tls:127.0.0.1:0"});
     std::string why;
     auto process = std::make_unique<ServerProcess>(Launch{.flags = std::move(flags), .tls = true});
     ASSERT_TRUE(process->wait_until_listening(soon())) << process->output();
@@ -180,7 +178,8 @@ TEST_F(TlsServer, IsLoadedBySpateBench) {
   const auto bench = [&](const std::string& flags) {
     const std::string command = std::string(SPATE_BENCH) + " echo " + url +
                                 " --quiet --seconds 0.3 --warmup 0 --connections 20 --in-flight 4 "
-                                "--size 20:50,40K:50 " + flags;
+                                "--size 20:50,40K:50 " +
+                                flags;
     return WEXITSTATUS(std::system(command.c_str()));
   };
   EXPECT_EQ(bench("--ca " + files_.certificate()), 0);

@@ -32,8 +32,8 @@ class SessionRouterTest : public testing::Test {
   SessionRouter& router(std::size_t i) { return *routers[i]; }
 
   // From a client whose request came to the worker.
-  std::optional<Route> route(std::size_t worker, const std::string& node,
-                             const std::string& name, std::string_view data) {
+  std::optional<Route> route(std::size_t worker, const std::string& node, const std::string& name,
+                             std::string_view data) {
     const auto out = std::make_shared<std::optional<Route>>();
     router(worker).route(node, name, data, [out](Route route) { *out = route; });
     host.settle();
