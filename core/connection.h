@@ -122,6 +122,7 @@ struct alignas(64) Connection {
   bool rests_on_backlog = false;                         // is not read while its own output waits
   bool leaving = false;                                  // was told that the server leaves
   bool layered = false;                                  // its transport lies over another one
+  bool first = false;                                    // is served before others (Reactor)
   bool replays = false;                                  // what is kept, at the end of the turn
   alignas(8) std::array<std::byte, 24> protocol_data{};  // the protocol's own, zero at on_open
 

@@ -49,8 +49,9 @@ class Listener final : public EventSink {
     // sees to them, and this listener has been stopped. False, or no function: they are refused
     // here.
     std::function<bool()> on_full{};
-    // Over the limits on connections and memory its own are let in: whoever must look into a full
-    // server comes this way. ConnectionTable::kRefusalPlaces bounds them.
+    // Over the limits on connections and memory its own are let in, and they are served before all
+    // others: whoever must look into a full server comes this way, and so do back ends.
+    // ConnectionTable::kRefusalPlaces bounds those over the limits.
     bool over_limits = false;
     // Counts what is accepted, for whoever watches from outside.
     std::atomic<std::uint64_t>* accepts = nullptr;
@@ -89,6 +90,7 @@ class Listener final : public EventSink {
 
  private:
   int poll();
+  void unpoll();
   bool accept_one();
   void admit(int fd);
   bool handed_over();
@@ -102,6 +104,8 @@ class Listener final : public EventSink {
   Protocol& refuse_;
   const int fd_;
   const Options options_;
+  // A shared one is polled exclusively, which instances inside others cannot be.
+  const bool first_ = options_.over_limits && !options_.shared;
   const MetricsOf<ListenerMetrics> metrics_;
   const std::uint16_t sink_;
   Reserve own_reserve_;

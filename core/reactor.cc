@@ -1,6 +1,7 @@
 #include "core/reactor.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/sys.h"
 
@@ -28,7 +29,7 @@ Reactor::Reactor(const Options& options)
     : options_(options), metrics_(options.metrics), events_(options.max_events) {}
 
 Reactor::~Reactor() {
-  if (epoll_ >= 0) sys::close(epoll_);
+  forget();
 }
 
 int Reactor::open() {
@@ -53,9 +54,34 @@ int Reactor::remove(int fd) {
   return sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, 0, 0);
 }
 
+int Reactor::open_first() {
+  const int inner = sys::epoll_create();
+  if (inner < 0) return inner;
+  first_sink_ = add_sink(first_);
+  if (const int error = add(inner, EPOLLIN, {first_sink_, 0, 0}); error < 0) {
+    sys::close(inner);
+    return error;
+  }
+  first_epoll_ = inner;
+  return 0;
+}
+
+int Reactor::add_first(int fd, std::uint32_t events, Handle handle) {
+  if (first_epoll_ < 0)
+    if (const int error = open_first(); error < 0) return error;
+  return sys::epoll_ctl(first_epoll_, EPOLL_CTL_ADD, fd, events, pack(handle));
+}
+int Reactor::modify_first(int fd, std::uint32_t events, Handle handle) {
+  return sys::epoll_ctl(first_epoll_, EPOLL_CTL_MOD, fd, events, pack(handle));
+}
+
+int Reactor::remove_first(int fd) {
+  return sys::epoll_ctl(first_epoll_, EPOLL_CTL_DEL, fd, 0, 0);
+}
+
 void Reactor::forget() {
-  sys::close(epoll_);
-  epoll_ = -1;
+  if (first_epoll_ >= 0) sys::close(std::exchange(first_epoll_, -1));
+  if (epoll_ >= 0) sys::close(std::exchange(epoll_, -1));
 }
 
 int Reactor::run() {
@@ -71,6 +97,22 @@ int Reactor::turn(std::int64_t max_wait_ns) {
   return wait_and_serve(max_wait_ns);
 }
 
+void Reactor::serve(const epoll_event* events, int count) {
+  for (int i = 0; i < count; ++i) {
+    const Handle handle = unpack(events[i].data.u64);
+    sinks_[handle.sink]->on_event(handle.index, handle.generation, events[i].events);
+  }
+}
+
+void Reactor::serve_first() {
+  std::array<epoll_event, 16> events;
+  const int ready = sys::epoll_wait(first_epoll_, events, 0);
+  if (ready <= 0) return;  // gone again, or tried again in the next turn
+  first_served_ = ready;
+  first_event_ = unpack(events[0].data.u64);
+  serve(events.data(), ready);
+}
+
 // The clock is read twice a turn: when it wakes up and when all is served. What falls due in
 // between is the next turn's, which then does not wait.
 int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
@@ -80,11 +122,10 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
   now_ns_ = sys::monotonic_ns();
   wake_at(static_cast<Tick>((now_ns_ - start_ns_) / kTickNs));
   if (ready > 0) last_event_ns_ = now_ns_;
-  for (int i = 0; i < ready; ++i) {
-    const epoll_event& event = events_[static_cast<std::size_t>(i)];
-    const Handle handle = unpack(event.data.u64);
-    sinks_[handle.sink]->on_event(handle.index, handle.generation, event.events);
-  }
+  serve(events_.data(), ready);
+  // Others may be waiting, and the inner instance among them.
+  if (first_epoll_ >= 0 && static_cast<std::size_t>(ready) == events_.size()) [[unlikely]]
+    serve_first();
   if (wheel_.now() != now_) serve_wheel();
   if (look_) look_();
   if (precise_.next_deadline_ns() <= now_ns_) precise_.fire_due(now_ns_);
@@ -102,7 +143,12 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
 }
 
 [[gnu::cold]] void Reactor::tell_slow_turn(std::int64_t ns, int events) {
-  on_slow_turn_({ns, events, events == 1 ? unpack(events_[0].data.u64) : Handle{}});
+  Handle only = events == 1 ? unpack(events_[0].data.u64) : Handle{};
+  if (events == 1 && first_epoll_ >= 0 && only.sink == first_sink_) {
+    events = first_served_;
+    only = first_event_;
+  }
+  on_slow_turn_({ns, events, only});
 }
 
 // Not inlined: most turns of a busy loop come within a tick of the last one, and are spared its

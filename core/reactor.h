@@ -3,6 +3,10 @@
 //   a turn:  wait -> dispatch the batch -> timers that are due -> end of turn (flush, bury the
 //   dead)
 //
+// Where thousands of descriptors are ready the kernel gives them turn by turn, each behind all
+// others. Those that were registered `first` have an epoll instance of their own, inside the other
+// one, which is looked at behind each full batch.
+//
 // What is ready is named by a Handle, not a pointer: sink (12 bits), index in it (20) and
 // generation (32). A sink that finds another generation at that index drops the event as stale.
 // Level-triggered with one recv a wake-up measured cheaper than edge-triggered, which needs a
@@ -79,6 +83,10 @@ class Reactor {
   int add(int fd, std::uint32_t events, Handle handle);
   int modify(int fd, std::uint32_t events, Handle handle);
   int remove(int fd);
+  // The same for few descriptors that must not wait for many. Closing one removes it.
+  int add_first(int fd, std::uint32_t events, Handle handle);
+  int modify_first(int fd, std::uint32_t events, Handle handle);
+  int remove_first(int fd);
 
   // When this turn woke up: monotonic time, in wheel ticks and nanoseconds. The wheel itself comes
   // there only after the batch, so that bytes win against deadlines: until then it shows when the
@@ -120,6 +128,19 @@ class Reactor {
   }
 
  private:
+  // The inner instance is readable.
+  class First final : public EventSink {
+   public:
+    explicit First(Reactor& reactor) : reactor_(reactor) {}
+    void on_event(std::uint32_t, std::uint32_t, std::uint32_t) override { reactor_.serve_first(); }
+
+   private:
+    Reactor& reactor_;
+  };
+
+  int open_first();
+  void serve_first();
+  void serve(const epoll_event* events, int count);
   int wait_and_serve(std::int64_t max_wait_ns);
   void tell_slow_turn(std::int64_t ns, int events);
   std::int64_t wait_ns(std::int64_t max_wait_ns) const;
@@ -127,6 +148,11 @@ class Reactor {
   const Options options_;
   const MetricsOf<LoopMetrics> metrics_;
   int epoll_ = -1;
+  int first_epoll_ = -1;  // -1: nothing was registered first
+  First first_{*this};
+  std::uint16_t first_sink_ = 0;
+  int first_served_ = 0;  // when last looked at
+  Handle first_event_{};  // one of them
   std::vector<epoll_event> events_;
   std::vector<EventSink*> sinks_;
   TurnObserver* observer_ = nullptr;

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -128,6 +129,54 @@ TEST_F(ReactorTest, LevelTriggeredEventsComeUntilTheyAreServed) {
   EXPECT_EQ(heard.size(), 10u);
   EXPECT_EQ(loop.turn(0), 0);
   EXPECT_EQ(heard.size(), 10u);
+}
+
+// The kernel gives ready descriptors turn by turn: a hundred that stay ready are in front of it.
+TEST_F(ReactorTest, WhatIsFirstDoesNotWaitBehindManyOthers) {
+  Reactor& loop = start({.max_events = 4});
+  std::array<Bell, 100> many;
+  for (Bell& bell : many) {
+    bell.ring();
+    ASSERT_EQ(loop.add(bell.fd(), EPOLLIN, {sink, 0, 0}), 0);
+  }
+  Bell first;
+  ASSERT_EQ(loop.add_first(first.fd(), EPOLLIN, {sink, 1, 9}), 0);
+  loop.turn(0);
+  EXPECT_EQ(heard.size(), 4u);
+  first.ring();
+  heard.clear();
+  loop.turn(0);
+  ASSERT_EQ(heard.size(), 5u);
+  EXPECT_EQ(heard.back(), std::tuple(1u, 9u, unsigned{EPOLLIN}));
+  ASSERT_EQ(loop.modify_first(first.fd(), 0, {sink, 1, 9}), 0);
+  heard.clear();
+  loop.turn(0);
+  EXPECT_EQ(heard.size(), 4u);
+}
+
+TEST_F(ReactorTest, WhatIsFirstWakesASleepingLoopAndIsServedOnce) {
+  Reactor& loop = start();
+  Bell first;
+  ASSERT_EQ(loop.add_first(first.fd(), EPOLLIN, {sink, 1, 9}), 0);
+  loop.turn(0);
+  EXPECT_TRUE(heard.empty());
+  first.ring();
+  loop.turn(Reactor::kMaxSleepNs);
+  EXPECT_EQ(heard.size(), 1u);
+  first.silence();
+  loop.turn(0);
+  EXPECT_EQ(heard.size(), 1u);
+  first.ring();
+  loop.turn(0);
+  EXPECT_EQ(heard.size(), 2u);
+}
+
+TEST_F(ReactorTest, WithoutAnInnerInstanceNothingIsFirst) {
+  Reactor& loop = start();
+  Bell bell;
+  sys_faults().fail(Call::epoll_create, 0, EMFILE);
+  EXPECT_EQ(loop.add_first(bell.fd(), EPOLLIN, {sink, 0, 0}), -EMFILE);
+  EXPECT_EQ(loop.add_first(bell.fd(), EPOLLIN, {sink, 0, 0}), 0);
 }
 
 TEST_F(ReactorTest, AnInterruptedWaitIsATurnWithoutEvents) {
