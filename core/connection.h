@@ -12,6 +12,7 @@
 #include "core/base.h"
 #include "core/lease_pool.h"
 #include "core/outbox.h"
+#include "core/reactor.h"
 #include "core/timer_wheel.h"
 #include "core/transport.h"
 
@@ -122,7 +123,7 @@ struct alignas(64) Connection {
   bool rests_on_backlog = false;                         // is not read while its own output waits
   bool leaving = false;                                  // was told that the server leaves
   bool layered = false;                                  // its transport lies over another one
-  bool first = false;                                    // is served before others (Reactor)
+  Order order = Order::usual;                            // of its events among others'
   bool replays = false;                                  // what is kept, at the end of the turn
   alignas(8) std::array<std::byte, 24> protocol_data{};  // the protocol's own, zero at on_open
 

@@ -33,7 +33,7 @@ bool ConnectionTable::open_ring() {
 }
 
 Connection* ConnectionTable::open(const Link& link, Transport& transport, Protocol& protocol,
-                                  bool first) {
+                                  Order order) {
   if (count_ >= std::uint64_t{options_.max_connections} + kRefusalPlaces) return nullptr;
   std::uint32_t slot;
   if (!free_slots_.empty()) {
@@ -57,7 +57,7 @@ Connection* ConnectionTable::open(const Link& link, Transport& transport, Protoc
   connection.link = link;
   connection.transport = &transport;
   connection.layered = transport.layered();
-  connection.first = first;
+  connection.order = order;
   connection.protocol = &protocol;
   connection.last_rx = now();
   connection.stage = Stage::open;
@@ -68,7 +68,7 @@ Connection* ConnectionTable::open(const Link& link, Transport& transport, Protoc
     free_slots_.push_back(slot);
     return nullptr;
   }
-  if (link.fd >= 0 && watch(connection) < 0) {
+  if (link.fd >= 0 && reactor_.add(link.fd, EPOLLIN, handle_of(connection), order) < 0) {
     transport.close(connection.link);
     connection.stage = Stage::dead;
     free_slots_.push_back(slot);
@@ -233,21 +233,11 @@ bool ConnectionTable::end_sending(Connection& connection) {
   return true;
 }
 
-int ConnectionTable::watch(Connection& connection) {
-  const int fd = connection.link.fd;
-  const Handle handle = handle_of(connection);
-  return connection.first ? reactor_.add_first(fd, EPOLLIN, handle)
-                          : reactor_.add(fd, EPOLLIN, handle);
-}
-
 void ConnectionTable::set_interest(Connection& connection, std::uint32_t interest) {
   if (!connection.live()) return;
   connection.interest = static_cast<std::uint8_t>(interest);
   if (connection.link.fd < 0) return;
-  const int fd = connection.link.fd;
-  const Handle handle = handle_of(connection);
-  if ((connection.first ? reactor_.modify_first(fd, interest, handle)
-                        : reactor_.modify(fd, interest, handle)) < 0)
+  if (reactor_.modify(connection.link.fd, interest, handle_of(connection), connection.order) < 0)
     close(connection, CloseCause::reset);
 }
 

@@ -49,8 +49,9 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   bool open_ring();
 
   // Takes over the link; calls protocol.on_open. Null when there is no place or no memory: the link
-  // is then still the caller's. `first`: its events do not wait behind those of thousands.
-  Connection* open(const Link& link, Transport& transport, Protocol& protocol, bool first = false);
+  // is then still the caller's. `order` is its events'.
+  Connection* open(const Link& link, Transport& transport, Protocol& protocol,
+                   Order order = Order::usual);
   bool full() const { return count_ >= options_.max_connections; }
   bool over_memory() const {
     return options_.max_memory != 0 && memory_bytes() > options_.max_memory;
@@ -179,7 +180,6 @@ class ConnectionTable final : public EventSink, public TurnObserver {
   void flush_pieces(Connection& connection);
   void on_writable(Connection& connection);
   bool end_sending(Connection& connection);
-  int watch(Connection& connection);
   void set_interest(Connection& connection, std::uint32_t interest);
   void settle_layered(Connection& connection, std::uint32_t wanted);
   static bool wants_held_input(const Connection& connection);

@@ -48,21 +48,20 @@ int Listener::start() {
 }
 
 int Listener::poll() {
-  const Handle handle{sink_, 0, 0};
-  if (first_) return reactor_.add_first(fd_, EPOLLIN, handle);
-  return reactor_.add(fd_, options_.shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, handle);
+  return reactor_.add(fd_, options_.shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, {sink_, 0, 0},
+                      polled_);
 }
 
 void Listener::stop() {
   // The socket lives on in other processes, so closing would not remove it from our epoll set.
-  if (started_ && !resting_) unpoll();
+  if (started_ && !resting_) (void)reactor_.remove(fd_, polled_);
   started_ = resting_ = false;
   reactor_.precise().cancel(wake_);
 }
 
 void Listener::look_again() {
   if (!options_.shared || !started_ || resting_) return;
-  unpoll();
+  (void)reactor_.remove(fd_, polled_);
   if (poll() < 0) rest();
 }
 
@@ -111,10 +110,6 @@ bool Listener::handed_over() {
   return options_.on_full && options_.on_full();
 }
 
-void Listener::unpoll() {
-  (void)(first_ ? reactor_.remove_first(fd_) : reactor_.remove(fd_));
-}
-
 void Listener::admit(int fd) {
   if (options_.tcp) (void)sys::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (options_.tcp && options_.user_timeout_ms > 0)
@@ -126,7 +121,8 @@ void Listener::admit(int fd) {
   Protocol& protocol = full || over_memory ? refuse_ : welcome_;
   if (full) metrics_->refused_connections.add();
   if (over_memory) metrics_->refused_memory.add();
-  if (table_.open({.fd = fd}, transport_, protocol, options_.over_limits) == nullptr) {
+  if (table_.open({.fd = fd}, transport_, protocol,
+                  options_.over_limits ? Order::first : Order::usual) == nullptr) {
     if (!full && !over_memory) metrics_->refused_memory.add();
     sys::close(fd);
   } else if (!full && !over_memory) {
@@ -155,7 +151,7 @@ bool Listener::refuse_for_descriptors() {
 
 void Listener::rest() {
   // Removed and not left without interest: EPOLLEXCLUSIVE cannot be modified.
-  if (!resting_) unpoll();
+  if (!resting_) (void)reactor_.remove(fd_, polled_);
   resting_ = true;
   reactor_.precise().arm(wake_, sys::monotonic_ns() + kRestNs);
 }

@@ -90,7 +90,6 @@ class Listener final : public EventSink {
 
  private:
   int poll();
-  void unpoll();
   bool accept_one();
   void admit(int fd);
   bool handed_over();
@@ -105,7 +104,7 @@ class Listener final : public EventSink {
   const int fd_;
   const Options options_;
   // A shared one is polled exclusively, which instances inside others cannot be.
-  const bool first_ = options_.over_limits && !options_.shared;
+  const Order polled_ = options_.over_limits && !options_.shared ? Order::first : Order::usual;
   const MetricsOf<ListenerMetrics> metrics_;
   const std::uint16_t sink_;
   Reserve own_reserve_;

@@ -44,14 +44,16 @@ std::uint16_t Reactor::add_sink(EventSink& sink) {
   return static_cast<std::uint16_t>(sinks_.size() - 1);
 }
 
-int Reactor::add(int fd, std::uint32_t events, Handle handle) {
-  return sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, events, pack(handle));
+int Reactor::add(int fd, std::uint32_t events, Handle handle, Order order) {
+  if (order == Order::first && first_epoll_ < 0)
+    if (const int error = open_first(); error < 0) return error;
+  return sys::epoll_ctl(epoll_of(order), EPOLL_CTL_ADD, fd, events, pack(handle));
 }
-int Reactor::modify(int fd, std::uint32_t events, Handle handle) {
-  return sys::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, events, pack(handle));
+int Reactor::modify(int fd, std::uint32_t events, Handle handle, Order order) {
+  return sys::epoll_ctl(epoll_of(order), EPOLL_CTL_MOD, fd, events, pack(handle));
 }
-int Reactor::remove(int fd) {
-  return sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, 0, 0);
+int Reactor::remove(int fd, Order order) {
+  return sys::epoll_ctl(epoll_of(order), EPOLL_CTL_DEL, fd, 0, 0);
 }
 
 int Reactor::open_first() {
@@ -64,19 +66,6 @@ int Reactor::open_first() {
   }
   first_epoll_ = inner;
   return 0;
-}
-
-int Reactor::add_first(int fd, std::uint32_t events, Handle handle) {
-  if (first_epoll_ < 0)
-    if (const int error = open_first(); error < 0) return error;
-  return sys::epoll_ctl(first_epoll_, EPOLL_CTL_ADD, fd, events, pack(handle));
-}
-int Reactor::modify_first(int fd, std::uint32_t events, Handle handle) {
-  return sys::epoll_ctl(first_epoll_, EPOLL_CTL_MOD, fd, events, pack(handle));
-}
-
-int Reactor::remove_first(int fd) {
-  return sys::epoll_ctl(first_epoll_, EPOLL_CTL_DEL, fd, 0, 0);
 }
 
 void Reactor::forget() {

@@ -4,7 +4,7 @@
 //   dead)
 //
 // Where thousands of descriptors are ready the kernel gives them turn by turn, each behind all
-// others. Those that were registered `first` have an epoll instance of their own, inside the other
+// others. Those that are Order::first have an epoll instance of their own, inside the other
 // one, which is looked at behind each full batch.
 //
 // What is ready is named by a Handle, not a pointer: sink (12 bits), index in it (20) and
@@ -56,6 +56,11 @@ struct Handle {
   std::uint32_t generation;
 };
 
+enum class Order : std::uint8_t {
+  usual,
+  first,  // for few that must not wait for many
+};
+
 class Reactor {
  public:
   static constexpr std::size_t kMaxSinks = 4096;  // a worker may cover every neighbour's listeners
@@ -80,13 +85,9 @@ class Reactor {
   void set_observer(TurnObserver& observer) { observer_ = &observer; }
 
   // Register, change and remove interest; 0 or a negative errno.
-  int add(int fd, std::uint32_t events, Handle handle);
-  int modify(int fd, std::uint32_t events, Handle handle);
-  int remove(int fd);
-  // The same for few descriptors that must not wait for many. Closing one removes it.
-  int add_first(int fd, std::uint32_t events, Handle handle);
-  int modify_first(int fd, std::uint32_t events, Handle handle);
-  int remove_first(int fd);
+  int add(int fd, std::uint32_t events, Handle handle, Order order = Order::usual);
+  int modify(int fd, std::uint32_t events, Handle handle, Order order = Order::usual);
+  int remove(int fd, Order order = Order::usual);
 
   // When this turn woke up: monotonic time, in wheel ticks and nanoseconds. The wheel itself comes
   // there only after the batch, so that bytes win against deadlines: until then it shows when the
@@ -138,6 +139,7 @@ class Reactor {
     Reactor& reactor_;
   };
 
+  int epoll_of(Order order) const { return order == Order::first ? first_epoll_ : epoll_; }
   int open_first();
   void serve_first();
   void serve(const epoll_event* events, int count);

@@ -140,7 +140,7 @@ TEST_F(ReactorTest, WhatIsFirstDoesNotWaitBehindManyOthers) {
     ASSERT_EQ(loop.add(bell.fd(), EPOLLIN, {sink, 0, 0}), 0);
   }
   Bell first;
-  ASSERT_EQ(loop.add_first(first.fd(), EPOLLIN, {sink, 1, 9}), 0);
+  ASSERT_EQ(loop.add(first.fd(), EPOLLIN, {sink, 1, 9}, Order::first), 0);
   loop.turn(0);
   EXPECT_EQ(heard.size(), 4u);
   first.ring();
@@ -148,7 +148,7 @@ TEST_F(ReactorTest, WhatIsFirstDoesNotWaitBehindManyOthers) {
   loop.turn(0);
   ASSERT_EQ(heard.size(), 5u);
   EXPECT_EQ(heard.back(), std::tuple(1u, 9u, unsigned{EPOLLIN}));
-  ASSERT_EQ(loop.modify_first(first.fd(), 0, {sink, 1, 9}), 0);
+  ASSERT_EQ(loop.modify(first.fd(), 0, {sink, 1, 9}, Order::first), 0);
   heard.clear();
   loop.turn(0);
   EXPECT_EQ(heard.size(), 4u);
@@ -157,7 +157,7 @@ TEST_F(ReactorTest, WhatIsFirstDoesNotWaitBehindManyOthers) {
 TEST_F(ReactorTest, WhatIsFirstWakesASleepingLoopAndIsServedOnce) {
   Reactor& loop = start();
   Bell first;
-  ASSERT_EQ(loop.add_first(first.fd(), EPOLLIN, {sink, 1, 9}), 0);
+  ASSERT_EQ(loop.add(first.fd(), EPOLLIN, {sink, 1, 9}, Order::first), 0);
   loop.turn(0);
   EXPECT_TRUE(heard.empty());
   first.ring();
@@ -175,8 +175,8 @@ TEST_F(ReactorTest, WithoutAnInnerInstanceNothingIsFirst) {
   Reactor& loop = start();
   Bell bell;
   sys_faults().fail(Call::epoll_create, 0, EMFILE);
-  EXPECT_EQ(loop.add_first(bell.fd(), EPOLLIN, {sink, 0, 0}), -EMFILE);
-  EXPECT_EQ(loop.add_first(bell.fd(), EPOLLIN, {sink, 0, 0}), 0);
+  EXPECT_EQ(loop.add(bell.fd(), EPOLLIN, {sink, 0, 0}, Order::first), -EMFILE);
+  EXPECT_EQ(loop.add(bell.fd(), EPOLLIN, {sink, 0, 0}, Order::first), 0);
 }
 
 TEST_F(ReactorTest, AnInterruptedWaitIsATurnWithoutEvents) {
