@@ -7,6 +7,14 @@
 
 namespace spate::handlers::client {
 
+namespace {
+
+bool lists(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
 bool fits(hub::DataFormat format, std::string_view data) {
   switch (format) {
     case hub::DataFormat::not_empty:
@@ -20,14 +28,6 @@ bool fits(hub::DataFormat format, std::string_view data) {
   }
   return false;
 }
-
-namespace {
-
-bool lists(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
-}  // namespace
 
 bool FittingPublications::add(std::span<const hub::KeptPublication> publications) {
   fitting_.reserve(fitting_.size() + publications.size());

@@ -70,7 +70,6 @@ const spate = await Spate.start({
 });
 
 const watch = Number(values.workers) > 1 && (await ComingWatch.start(scope, spate, names));
-const watchers = watch ? 1 : 0;
 
 let returns = 0; // subscriptions that came back and recovered something
 async function subscribe(subscriber) {
@@ -200,7 +199,7 @@ if (spate.settings.workers > 1) {
     comings.leaves = await count('leaves');
     const told = (await count('joins', 'told')) + (await count('leaves', 'told'));
     comings.untold = comings.joins + comings.leaves - told;
-    comings.present = log.received.length + names.length * watchers;
+    comings.present = log.received.length + names.length;
     return comings.joins - comings.leaves === comings.present;
   };
   await until('joins less leaves', balanced, { within: 10_000 }).catch(() => {
