@@ -48,20 +48,19 @@ int Listener::start() {
 }
 
 int Listener::poll() {
-  return reactor_.add(fd_, options_.shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, {sink_, 0, 0},
-                      polled_);
+  return reactor_.add(fd_, exclusive_ ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, {sink_, 0, 0}, order_);
 }
 
 void Listener::stop() {
   // The socket lives on in other processes, so closing would not remove it from our epoll set.
-  if (started_ && !resting_) (void)reactor_.remove(fd_, polled_);
+  if (started_ && !resting_) (void)reactor_.remove(fd_, order_);
   started_ = resting_ = false;
   reactor_.precise().cancel(wake_);
 }
 
 void Listener::look_again() {
-  if (!options_.shared || !started_ || resting_) return;
-  (void)reactor_.remove(fd_, polled_);
+  if (!exclusive_ || !started_ || resting_) return;
+  (void)reactor_.remove(fd_, order_);
   if (poll() < 0) rest();
 }
 
@@ -121,8 +120,7 @@ void Listener::admit(int fd) {
   Protocol& protocol = full || over_memory ? refuse_ : welcome_;
   if (full) metrics_->refused_connections.add();
   if (over_memory) metrics_->refused_memory.add();
-  if (table_.open({.fd = fd}, transport_, protocol,
-                  options_.over_limits ? Order::first : Order::usual) == nullptr) {
+  if (table_.open({.fd = fd}, transport_, protocol, order_) == nullptr) {
     if (!full && !over_memory) metrics_->refused_memory.add();
     sys::close(fd);
   } else if (!full && !over_memory) {
@@ -151,7 +149,7 @@ bool Listener::refuse_for_descriptors() {
 
 void Listener::rest() {
   // Removed and not left without interest: EPOLLEXCLUSIVE cannot be modified.
-  if (!resting_) (void)reactor_.remove(fd_, polled_);
+  if (!resting_) (void)reactor_.remove(fd_, order_);
   resting_ = true;
   reactor_.precise().arm(wake_, sys::monotonic_ns() + kRestNs);
 }

@@ -7,7 +7,8 @@
 // A socket of one worker is polled by it alone; a shared one by all, each with EPOLLEXCLUSIVE, so
 // that a connection wakes one of those that sleep. The kernel would always wake the one that began
 // to poll first, and connections that come one by one would all be its: who has accepted goes to
-// the end of the line, by polling anew.
+// the end of the line, by polling anew. Where connections are served first, and are few, each
+// wakes all: the kernel does not choose among epoll instances that lie inside others.
 #pragma once
 
 #include <atomic>
@@ -103,8 +104,8 @@ class Listener final : public EventSink {
   Protocol& refuse_;
   const int fd_;
   const Options options_;
-  // A shared one is polled exclusively, which instances inside others cannot be.
-  const Order polled_ = options_.over_limits && !options_.shared ? Order::first : Order::usual;
+  const Order order_ = options_.over_limits ? Order::first : Order::usual;
+  const bool exclusive_ = options_.shared && order_ == Order::usual;
   const MetricsOf<ListenerMetrics> metrics_;
   const std::uint16_t sink_;
   Reserve own_reserve_;

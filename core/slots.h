@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base.h"
+#include "core/life_lock.h"
 
 namespace spate::core {
 
@@ -27,6 +28,8 @@ struct alignas(128) Slot {
       0};  // opcode << 56 | payload bytes, for the report of a crash
   std::atomic<WorkerState> state{WorkerState::absent};
   std::atomic<bool> full{false};  // it has no place for another connection, and does not accept
+
+  LifeLock life;  // held by the worker, before it is anything but starting
 
   // Written by the master.
   alignas(64) std::atomic<std::uint32_t> covered_by{kNobody};  // who accepts in its stead

@@ -30,7 +30,7 @@ Supervisor::Place::Place(Supervisor& supervisor, std::uint32_t index)
                   ? nullptr
                   : supervisor.options_.slot_metrics + index),
       restart([&supervisor, index] { supervisor.spawn(index); }),
-      check([&supervisor, index] { supervisor.check_waiting(index); }),
+      check([&supervisor, index] { supervisor.look(index); }),
       kill([this] {
         if (pid > 0) (void)sys::kill(pid, SIGKILL);
       }) {}
@@ -101,7 +101,7 @@ void Supervisor::spawn(std::uint32_t index) {
   slot.last_message.store(0, std::memory_order_relaxed);
   const bool again = slot.generation.fetch_add(1) > 0;
   place.born_ns = place.turned_ns = sys::monotonic_ns();
-  place.ending = place.stuck = false;
+  place.aborted = place.stuck = false;
   if (options_.on_begin) options_.on_begin(index);
   const int pid = sys::fork();
   if (pid == 0) become_worker(index);
@@ -123,6 +123,7 @@ void Supervisor::become_worker(std::uint32_t index) {
   reactor_.forget();
   signals_.forget();
   sys::close(lifeline_write_);
+  slots_[index].life.hold();
   sys::exit_now(
       options_.work({.slot = index, .lifeline = lifeline_read_, .master_pid = sys::parent_pid()}));
 }
@@ -216,12 +217,22 @@ void Supervisor::on_waiting(std::uint32_t index) {
   if (place.check.armed()) return;
   place.accepts_seen = slots_[index].accepts.load(std::memory_order_relaxed);
   place.turns_seen = slots_[index].turns.load(std::memory_order_relaxed);
-  reactor_.precise().arm(place.check, sys::monotonic_ns() + kPatienceNs);
+  place.patient_until_ns = sys::monotonic_ns() + kPatienceNs;
+  look(index);
+}
+
+// At once when a connection waits, and until the patience is over: is anybody left to take it?
+void Supervisor::look(std::uint32_t index) {
+  if (leaving_) return;
+  Place& place = *places_[index];
+  if (ending(index)) review();
+  const std::int64_t now = sys::monotonic_ns();
+  if (now >= place.patient_until_ns) return check_waiting(index);
+  reactor_.precise().arm(place.check, std::min(now + kLookNs, place.patient_until_ns));
 }
 
 // A patience after a connection was seen waiting: has anything been taken since?
 void Supervisor::check_waiting(std::uint32_t index) {
-  if (leaving_) return;
   Place& place = *places_[index];
   Slot& slot = slots_[index];
   const std::uint64_t turns = slot.turns.load(std::memory_order_relaxed);
@@ -246,9 +257,16 @@ void Supervisor::check_waiting(std::uint32_t index) {
     watch_listeners(index, false);
 }
 
+// It runs no more, and cannot be reaped yet.
+bool Supervisor::ending(std::uint32_t index) const {
+  Slot& slot = slots_[index];
+  return slot.state.load() == WorkerState::ready && !slot.life.held();
+}
+
 bool Supervisor::healthy(std::uint32_t index) const {
   const Slot& slot = slots_[index];
-  return slot.state.load() == WorkerState::ready && !slot.full.load() && !places_[index]->stuck;
+  return slot.state.load() == WorkerState::ready && !slot.full.load() && !places_[index]->stuck &&
+         !ending(index);
 }
 
 std::uint32_t Supervisor::neighbour_of(std::uint32_t index) const {
@@ -299,7 +317,7 @@ void Supervisor::tick() {
     if (turns != place.last_turns) {
       place.last_turns = turns;
       place.turned_ns = now;
-    } else if (options_.stall_ns > 0 && place.pid > 0 && !place.ending &&
+    } else if (options_.stall_ns > 0 && place.pid > 0 && !place.aborted &&
                now - place.turned_ns >= options_.stall_ns) {
       end_stalled(i);
     }
@@ -312,7 +330,7 @@ void Supervisor::tick() {
 
 void Supervisor::end_stalled(std::uint32_t index) {
   Place& place = *places_[index];
-  place.ending = true;
+  place.aborted = true;
   place.metrics->stalls.add();
   log::error("{process} has stood still too long (--stall-ms): ending it",
              {{"process", name_of(index)}, {"pid", place.pid}});

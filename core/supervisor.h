@@ -1,21 +1,19 @@
 // The master's work: a process in every slot, and somebody at every slot's listening sockets.
 //
-//   a worker that dies           is replaced at once; after three crashes within ten seconds, with
-//   a
-//                                pause that grows
-//   a worker whose loop stands   for stall_ns is ended: SIGABRT, SIGCONT, a second later SIGKILL
-//   a slot that cannot accept    (nobody ready in it, full, or a connection waiting for kPatience
-//   while
-//                                nobody took one) is covered: a neighbour polls its sockets until
-//                                it is well
+// A worker that dies is replaced at once; after three crashes within ten seconds, with a pause that
+// grows. One whose loop stands for stall_ns is ended: SIGABRT, SIGCONT, a second later SIGKILL.
+//
+// A slot that cannot accept is covered: a neighbour polls its sockets until it is well. That is one
+// without a worker, or whose worker is starting, ending or full, or where a connection has waited
+// for kPatience while nobody took one.
 //
 // Slots behind the workers' are those of companions: processes that accept nothing, are supervised
 // like workers, and leave when all workers have. Their absence is everybody's outage: they are
 // replaced without a growing pause.
 //
 // The sockets are the master's and outlive every worker, so what waits in their queues is never
-// lost. The listeners are watched one-shot: under load that is one wake-up of the master a
-// kPatience, without load none.
+// lost. The listeners are watched one-shot: while connections come that is one wake-up of the
+// master a kLook, without load none.
 #pragma once
 
 #include <array>
@@ -43,6 +41,8 @@ class Supervisor {
  public:
   // Twice this is how long a connection may wait at a slot that does not accept.
   static constexpr std::int64_t kPatienceNs = 120'000'000;
+  // And this, at a slot whose worker is ending.
+  static constexpr std::int64_t kLookNs = 20'000'000;
   static constexpr std::int64_t kTickNs = 1'000'000'000;
   static constexpr std::int64_t kCrashWindowNs = 10'000'000'000;
   static constexpr std::int64_t kFirstPauseNs = 1'000'000'000;
@@ -83,9 +83,10 @@ class Supervisor {
     std::array<std::int64_t, 3> crashes{};  // when, the last one first
     std::int64_t pause_ns = 0;              // before the present process, or the next
     std::uint64_t last_turns = 0;
-    std::int64_t turned_ns = 0;      // when last_turns changed
-    bool ending = false;             // was sent SIGABRT
-    bool stuck = false;              // a connection waits, and nobody takes it
+    std::int64_t turned_ns = 0;  // when last_turns changed
+    bool aborted = false;        // was sent SIGABRT
+    bool stuck = false;          // a connection waits, and nobody takes it
+    std::int64_t patient_until_ns = 0;
     std::uint64_t accepts_seen = 0;  // when a connection was seen waiting
     std::uint64_t turns_seen = 0;
     PreciseTimer restart;
@@ -120,11 +121,13 @@ class Supervisor {
   void on_death(std::uint32_t slot, int status);
   void plan_restart(std::uint32_t slot, bool crashed);
   void on_waiting(std::uint32_t slot);
+  void look(std::uint32_t slot);
   void check_waiting(std::uint32_t slot);
   void watch_listeners(std::uint32_t slot, bool first);
   void tick();
   void end_stalled(std::uint32_t slot);
   void review();
+  bool ending(std::uint32_t slot) const;
   bool healthy(std::uint32_t slot) const;
   std::uint32_t neighbour_of(std::uint32_t slot) const;
   void begin_leaving();

@@ -1,6 +1,7 @@
 // One Unix-domain socket, several loops that poll it, in one process: as several workers do.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/un.h>
 
 #include <memory>
@@ -21,7 +22,7 @@ using test::sys_faults;
 
 // What a worker has of it.
 struct Poller {
-  explicit Poller(int fd, Listener::Options options = {.shared = true, .tcp = false}) {
+  explicit Poller(int fd, const Listener::Options& options, Reactor::Options loop) : reactor(loop) {
     EXPECT_EQ(reactor.open(), 0);
     EXPECT_TRUE(table.open_ring());
     listener =
@@ -36,7 +37,7 @@ struct Poller {
 
   test::Recorder protocol;
   TcpTransport transport;
-  Reactor reactor{{}};
+  Reactor reactor;
   ConnectionTable table{reactor, {}};
   std::unique_ptr<Listener> listener;
 };
@@ -60,8 +61,9 @@ class SharedListener : public testing::Test {
     EXPECT_EQ(test::open_descriptors().size(), descriptors_);
   }
 
-  Poller& add_poller(Listener::Options options = {.shared = true, .tcp = false}) {
-    return *pollers.emplace_back(std::make_unique<Poller>(socket_->fd, options));
+  Poller& add_poller(const Listener::Options& options = {.shared = true, .tcp = false},
+                     Reactor::Options loop = {}) {
+    return *pollers.emplace_back(std::make_unique<Poller>(socket_->fd, options, loop));
   }
   int connect() {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -115,6 +117,40 @@ TEST_F(SharedListener, OneThatStopsLeavesTheSocketToTheOthers) {
   pollers.erase(pollers.begin());  // its process has ended
   connect();
   EXPECT_EQ(other.turn(), 2u);
+}
+
+// Each worker is busy with thousands of others, and none will come to it soon.
+TEST_F(SharedListener, OfThoseServedFirstDoesNotWaitForTheUsual) {
+  struct Quiet final : EventSink {
+    void on_event(std::uint32_t, std::uint32_t, std::uint32_t) override {}
+  } quiet;
+  for (const bool first : {false, true}) {
+    Poller& poller =
+        add_poller({.over_limits = first, .shared = true, .tcp = false}, {.max_events = 2});
+    std::vector<int> busy;
+    for (std::uint32_t i = 0; i < 8; ++i) {
+      busy.push_back(::eventfd(1, EFD_CLOEXEC));
+      ASSERT_EQ(poller.reactor.add(busy[i], EPOLLIN, {poller.reactor.add_sink(quiet), i, 0}), 0);
+    }
+    connect();
+    EXPECT_EQ(poller.turn(), first ? 1u : 0u);
+    while (poller.turn() == 0) {
+    }
+    for (const int fd : busy) ::close(fd);
+    pollers.clear();
+  }
+}
+
+TEST_F(SharedListener, OfThoseServedFirstIsTakenByAnother) {
+  const Listener::Options options{.over_limits = true, .shared = true, .tcp = false};
+  Poller& one = add_poller(options);
+  Poller& other = add_poller(options);
+  connect();
+  EXPECT_EQ(one.turn(), 1u);
+  EXPECT_EQ(other.turn(), 0u);
+  pollers.erase(pollers.begin());
+  connect();
+  EXPECT_EQ(other.turn(), 1u);
 }
 
 // What it costs whoever does not poll, and that whoever does still sees what waits.
