@@ -204,12 +204,17 @@ void find_expressions(const rapidjson::Value& value, std::vector<std::string>& o
 
 class Dashboard : public ServerMetricsTest {
  protected:
-  Dashboard() : text_(metrics_->text(core::MetricSplit::none)) {
+  Dashboard() : text_(text()) {
     json_.Parse(read(kDashboard).c_str());
     EXPECT_FALSE(json_.HasParseError()) << "at " << json_.GetErrorOffset();
     if (!json_.HasParseError()) find_expressions(json_, expressions_);
   }
 
+  // An endpoint has metrics when it has been mounted.
+  std::string text() {
+    metrics_->name_endpoint(0, "/echo");
+    return metrics_->text(core::MetricSplit::none);
+  }
   // What a sample's name may be, and the labels that such samples have.
   std::set<std::string> labels_of(const std::string& sample) {
     std::set<std::string> labels;
@@ -266,6 +271,22 @@ TEST_F(Dashboard, ShowsWhatOperatorsAskFirst) {
         "spate_handler_seconds_bucket", "spate_refusals_total", "spate_closes_sent_total",
         "spate_memory_bytes", "spate_worker_restarts_total", "spate_process_cpu_seconds_total"})
     EXPECT_NE(all.find(needed), std::string::npos) << needed;
+}
+
+// What nobody has a panel for goes wrong unseen.
+TEST_F(Dashboard, ShowsWhateverGoesWrong) {
+  std::string all;
+  for (const std::string& expression : expressions_) all += expression + "\n";
+  const std::regex bad(
+      ".*_(lost|refused|refusals|failures|errors|exceptions|overruns|overflows|laps|unanswered|"
+      "missed|dropped|conflated|evictions|crashes|stalls|sheds|timeouts)_total");
+  std::size_t seen = 0;
+  for (const tests::Family& family : text_.families()) {
+    if (!std::regex_match(family.name, bad)) continue;
+    ++seen;
+    EXPECT_NE(all.find(family.name + "{"), std::string::npos) << family.name;
+  }
+  EXPECT_GE(seen, 20u);
 }
 
 TEST_F(Dashboard, PanelsHaveTitlesIdsOfTheirOwnAndDoNotOverlap) {
