@@ -87,6 +87,7 @@ int Reactor::turn(std::int64_t max_wait_ns) {
 }
 
 void Reactor::serve(const epoll_event* events, int count) {
+  served_ += count;
   for (int i = 0; i < count; ++i) {
     const Handle handle = unpack(events[i].data.u64);
     sinks_[handle.sink]->on_event(handle.index, handle.generation, events[i].events);
@@ -97,7 +98,6 @@ void Reactor::serve_first() {
   std::array<epoll_event, 16> events;
   const int ready = sys::epoll_wait(first_epoll_, events, 0);
   if (ready <= 0) return;  // gone again, or tried again in the next turn
-  first_served_ = ready;
   first_event_ = unpack(events[0].data.u64);
   serve(events.data(), ready);
 }
@@ -111,6 +111,7 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
   now_ns_ = sys::monotonic_ns();
   wake_at(static_cast<Tick>((now_ns_ - start_ns_) / kTickNs));
   if (ready > 0) last_event_ns_ = now_ns_;
+  served_ = 0;
   serve(events_.data(), ready);
   // Others may be waiting, and the inner instance among them.
   if (first_epoll_ >= 0 && static_cast<std::size_t>(ready) == events_.size()) [[unlikely]]
@@ -127,17 +128,20 @@ int Reactor::wait_and_serve(std::int64_t max_wait_ns) {
   if (lag > slow_turn_ns_) [[unlikely]]
     tell_slow_turn(lag, ready);
   metrics_->lag.observe(lag);
-  metrics_->events.add(static_cast<std::uint64_t>(ready));
+  metrics_->events.add(static_cast<std::uint64_t>(served_));
   return 0;
 }
 
-[[gnu::cold]] void Reactor::tell_slow_turn(std::int64_t ns, int events) {
-  Handle only = events == 1 ? unpack(events_[0].data.u64) : Handle{};
-  if (events == 1 && first_epoll_ >= 0 && only.sink == first_sink_) {
-    events = first_served_;
+[[gnu::cold]] void Reactor::tell_slow_turn(std::int64_t ns, int ready) {
+  Handle only{};
+  if (served_ == 1) {
     only = first_event_;
+    for (int i = 0; i < ready; ++i) {
+      const Handle each = unpack(events_[static_cast<std::size_t>(i)].data.u64);
+      if (first_epoll_ < 0 || each.sink != first_sink_) only = each;
+    }
   }
-  on_slow_turn_({ns, events, only});
+  on_slow_turn_({ns, served_, only});
 }
 
 // Not inlined: most turns of a busy loop come within a tick of the last one, and are spared its

@@ -133,7 +133,10 @@ class Reactor {
   class First final : public EventSink {
    public:
     explicit First(Reactor& reactor) : reactor_(reactor) {}
-    void on_event(std::uint32_t, std::uint32_t, std::uint32_t) override { reactor_.serve_first(); }
+    void on_event(std::uint32_t, std::uint32_t, std::uint32_t) override {
+      --reactor_.served_;  // what counts is what lies inside
+      reactor_.serve_first();
+    }
 
    private:
     Reactor& reactor_;
@@ -144,7 +147,7 @@ class Reactor {
   void serve_first();
   void serve(const epoll_event* events, int count);
   int wait_and_serve(std::int64_t max_wait_ns);
-  void tell_slow_turn(std::int64_t ns, int events);
+  void tell_slow_turn(std::int64_t ns, int ready);
   std::int64_t wait_ns(std::int64_t max_wait_ns) const;
 
   const Options options_;
@@ -153,9 +156,9 @@ class Reactor {
   int first_epoll_ = -1;  // -1: nothing was registered first
   First first_{*this};
   std::uint16_t first_sink_ = 0;
-  int first_served_ = 0;  // when last looked at
-  Handle first_event_{};  // one of them
+  Handle first_event_{};  // one of those served when last looked at
   std::vector<epoll_event> events_;
+  int served_ = 0;  // events, in this turn
   std::vector<EventSink*> sinks_;
   TurnObserver* observer_ = nullptr;
   TimerWheel wheel_;

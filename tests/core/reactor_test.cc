@@ -171,6 +171,34 @@ TEST_F(ReactorTest, WhatIsFirstWakesASleepingLoopAndIsServedOnce) {
   EXPECT_EQ(heard.size(), 2u);
 }
 
+TEST_F(ReactorTest, CountsWhatIsFirstAndNotThatSomethingIs) {
+  LoopMetrics metrics;
+  Reactor& loop = start({.max_events = 4, .metrics = &metrics});
+  std::vector<Reactor::SlowTurn> slow;
+  loop.watch_turns(-1, [&](const Reactor::SlowTurn& turn) { slow.push_back(turn); });
+  Bell usual, one, other;
+  ASSERT_EQ(loop.add(usual.fd(), EPOLLIN, {sink, 1, 1}), 0);
+  ASSERT_EQ(loop.add(one.fd(), EPOLLIN, {sink, 2, 2}, Order::first), 0);
+  ASSERT_EQ(loop.add(other.fd(), EPOLLIN, {sink, 3, 3}, Order::first), 0);
+  const auto turn = [&](int events, std::uint32_t index) {
+    const std::uint64_t before = metrics.events;
+    loop.turn(0);
+    EXPECT_EQ(metrics.events - before, static_cast<std::uint64_t>(events));
+    EXPECT_EQ(slow.back().events, events);
+    EXPECT_EQ(slow.back().event.index, index);
+  };
+  turn(0, 0);
+  one.ring();
+  turn(1, 2);
+  other.ring();
+  turn(2, 0);
+  usual.ring();
+  turn(3, 0);
+  one.silence();
+  other.silence();
+  turn(1, 1);
+}
+
 TEST_F(ReactorTest, WithoutAnInnerInstanceNothingIsFirst) {
   Reactor& loop = start();
   Bell bell;
