@@ -12,12 +12,13 @@ namespace spate::core {
 
 class LifeLock {
  public:
-  LifeLock();
+  LifeLock() { reset(); }
   LifeLock(const LifeLock&) = delete;
   LifeLock& operator=(const LifeLock&) = delete;
 
-  // Once in a process, by its main thread, for the rest of its life. The one before is ending or
-  // gone.
+  // For the next process; the one before is gone, whatever it has left here.
+  void reset();
+  // Once in a process, by its main thread, for the rest of its life.
   void hold();
   // Somebody holds it. Costs no system call, and never waits.
   bool held();

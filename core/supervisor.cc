@@ -96,6 +96,7 @@ void Supervisor::spawn(std::uint32_t index) {
   Slot& slot = slots_[index];
   Place& place = *places_[index];
   slot.state.store(WorkerState::starting);
+  slot.life.reset();
   slot.full.store(false);
   slot.refuse.store(false);
   slot.last_message.store(0, std::memory_order_relaxed);

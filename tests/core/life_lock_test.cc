@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <new>
 
 namespace spate::core {
@@ -72,12 +73,29 @@ TEST_F(LifeLockTest, IsHeldByTheNextProcessWhetherOrNotSomebodyAskedInBetween) {
     if (asked) {
       EXPECT_FALSE(lock_->held());
     }
+    reap(first);
+    lock_->reset();
+    EXPECT_FALSE(lock_->held());
     const pid_t second = holder();
     EXPECT_TRUE(lock_->held());
     kill_only(second);
     EXPECT_FALSE(lock_->held());
-    reap(first);
     reap(second);
+    lock_->reset();
+  }
+}
+
+TEST_F(LifeLockTest, WhoAsksSurvivesWhatAnotherHasWrittenThere) {
+  for (const int rubbish : {0x00, 0x5a, 0x80, 0xff}) {
+    std::memset(static_cast<void*>(lock_), rubbish, sizeof *lock_);
+    (void)lock_->held();
+    lock_->reset();
+    EXPECT_FALSE(lock_->held());
+    const pid_t pid = holder();
+    EXPECT_TRUE(lock_->held());
+    kill_only(pid);
+    reap(pid);
+    lock_->reset();
   }
 }
 
