@@ -215,6 +215,11 @@ class Dashboard : public ServerMetricsTest {
     metrics_->name_endpoint(0, "/echo");
     return metrics_->text(core::MetricSplit::none);
   }
+  std::string together() const {
+    std::string all;
+    for (const std::string& expression : expressions_) all += expression + "\n";
+    return all;
+  }
   // What a sample's name may be, and the labels that such samples have.
   std::set<std::string> labels_of(const std::string& sample) {
     std::set<std::string> labels;
@@ -263,8 +268,7 @@ TEST_F(Dashboard, GroupsByLabelsThatThereAre) {
 }
 
 TEST_F(Dashboard, ShowsWhatOperatorsAskFirst) {
-  std::string all;
-  for (const std::string& expression : expressions_) all += expression + "\n";
+  const std::string all = together();
   for (const char* needed :
        {"spate_connections", "spate_messages_received_total", "spate_messages_sent_total",
         "spate_received_bytes_total", "spate_sent_bytes_total", "spate_loop_lag_seconds_bucket",
@@ -275,8 +279,7 @@ TEST_F(Dashboard, ShowsWhatOperatorsAskFirst) {
 
 // What nobody has a panel for goes wrong unseen.
 TEST_F(Dashboard, ShowsWhateverGoesWrong) {
-  std::string all;
-  for (const std::string& expression : expressions_) all += expression + "\n";
+  const std::string all = together();
   const std::regex bad(
       ".*_(lost|refused|refusals|failures|errors|exceptions|overruns|overflows|laps|unanswered|"
       "missed|dropped|conflated|evictions|crashes|stalls|sheds|timeouts)_total");

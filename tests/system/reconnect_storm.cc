@@ -510,14 +510,12 @@ class Storm {
   }
 
   // Over a connection that is kept, as backends do. False: it is of no use any more.
-  bool call(std::string_view method, std::string_view body, std::string& answer,
-            Publication& publication) {
+  bool call(std::string_view method, std::string_view body, std::string& answer) {
     const Deadline deadline = within(std::chrono::seconds(10));
     if (backend_ == nullptr) {
       auto stream = tcp_endpoint(hub_.internal_port).connect(deadline);
       if (stream == nullptr) return false;
       backend_ = std::make_unique<RawClient>(std::move(stream));
-      publication.connected.store(true);
     }
     const std::string request =
         "POST /api/" + std::string(method) +
@@ -544,8 +542,8 @@ class Storm {
     for (;;) {
       const std::int64_t now = wall_ns();
       each.published_ns.store(now);
-      each.connected.store(false);
-      const bool done = call("publish", body + std::to_string(now) + "}}", answer, each);
+      each.connected.store(backend_ == nullptr);
+      const bool done = call("publish", body + std::to_string(now) + "}}", answer);
       each.answered_ns.store(wall_ns() - now);
       if (done) break;
       backend_.reset();
