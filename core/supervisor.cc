@@ -226,7 +226,7 @@ void Supervisor::on_waiting(std::uint32_t index) {
 void Supervisor::look(std::uint32_t index) {
   if (leaving_) return;
   Place& place = *places_[index];
-  if (ending(index)) review();
+  if (!healthy(index)) review();
   const std::int64_t now = sys::monotonic_ns();
   if (now >= place.patient_until_ns) return check_waiting(index);
   reactor_.precise().arm(place.check, std::min(now + kLookNs, place.patient_until_ns));
@@ -258,16 +258,10 @@ void Supervisor::check_waiting(std::uint32_t index) {
     watch_listeners(index, false);
 }
 
-// It runs no more, and cannot be reaped yet.
-bool Supervisor::ending(std::uint32_t index) const {
-  Slot& slot = slots_[index];
-  return slot.state.load() == WorkerState::ready && !slot.life.held();
-}
-
 bool Supervisor::healthy(std::uint32_t index) const {
-  const Slot& slot = slots_[index];
-  return slot.state.load() == WorkerState::ready && !slot.full.load() && !places_[index]->stuck &&
-         !ending(index);
+  Slot& slot = slots_[index];
+  return slot.state.load() == WorkerState::ready && slot.life.held() && !slot.full.load() &&
+         !places_[index]->stuck;
 }
 
 std::uint32_t Supervisor::neighbour_of(std::uint32_t index) const {

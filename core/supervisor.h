@@ -127,7 +127,6 @@ class Supervisor {
   void tick();
   void end_stalled(std::uint32_t slot);
   void review();
-  bool ending(std::uint32_t slot) const;
   bool healthy(std::uint32_t slot) const;
   std::uint32_t neighbour_of(std::uint32_t slot) const;
   void begin_leaving();
